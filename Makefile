@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws kubernetes field sdk-matrix fuzz soak benchmarks coverage docs release clean
+.PHONY: demo test test-all check conformance conformance-lambda matrix-lambda acceptance-aws kubernetes field sdk-matrix fuzz soak soak-containers benchmarks coverage docs release clean
 
 # The newcomer's first command: deploys the example and calls its tools through the URL that it got.
 demo: $(VENV)/installed
@@ -57,6 +57,10 @@ fuzz: $(VENV)/installed
 # Redeploys, kills and wakes under load, and what was lost: on Linux, as root.
 soak: $(VENV)/installed
 	$(BIN)/python -m tests.soak.run
+
+# The same with containers: on Linux, as root, with a Docker Engine.
+soak-containers: $(VENV)/installed
+	$(BIN)/python -m tests.soak.containers
 
 benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.cli_start

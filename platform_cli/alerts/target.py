@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from ..api.alert import Channel
@@ -25,7 +25,7 @@ class Mailbox:
     port: int
     is_tls: bool
     user: str | None
-    password: str | None
+    password: str | None = field(repr=False)
     sender: str
     receivers: tuple[str, ...]
 

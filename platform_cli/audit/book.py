@@ -97,9 +97,11 @@ class AuditBook:
         if taken < size:
             size = data.rfind(b"\n", 0, taken) + 1
             count = data.count(b"\n", 0, size)
-            file.truncate(self._size + size)
         self._size += size
         self._head = heads[count]
+        if taken < len(data):
+            # A part of a line is cut off when the file is opened again.
+            self._close_file()
         if not count:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return count

@@ -7,18 +7,20 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import Any, cast
 
-from ..api.audit_entry import Verified
-from .chain import NOTHING, Break, Checked, Head, follow, number_of, time_of
+from ..api.audit_entry import AuditEntry, Verified
+from .chain import NOTHING, Break, Checked, Head, follow, number_of, time_of, timestamp_of
+from .entry import entry_of
 from .search import AuditQuery
 from .verify import report
 
-if TYPE_CHECKING:
-    from ..api.audit_entry import AuditEntry
-
 # How such a line begins, and no record.
 BEGINNING = '{"seq":'
+# The fields of every line, those of them that are texts, and those that may be.
+_FIELDS = AuditEntry.__annotations__.keys() - {"reason", "lost", "instance"}
+_TEXTS = ("method", "project", "release", "prev", "hash")
+_OPTIONAL_TEXTS = ("client_id", "tool_name", "user_id", "ip_address", "request", "reason")
 
 
 def is_line(text: str) -> bool:
@@ -27,13 +29,9 @@ def is_line(text: str) -> bool:
 
 
 def selected(lines: Iterable[bytes], query: AuditQuery) -> Iterator[AuditEntry]:
-    """Yields the lines that the query selects; one that somebody has made unreadable is left out."""
+    """Yields the lines that the query selects; what is none is left out, since the server prints to the same output."""
     for line in lines:
-        try:
-            entry: AuditEntry = json.loads(line)
-        except ValueError:
-            continue
-        if time_of(line) >= query.since and query.wants(entry):
+        if time_of(line) >= query.since and (entry := _entry(line)) is not None and query.wants(entry):
             yield entry
 
 
@@ -65,14 +63,30 @@ def _broken(seq: int, problem: str, instance: str) -> Checked:
 def _before(line: bytes) -> Head:
     """Returns the head before the oldest line that is kept."""
     seq = number_of(line) or 1
-    try:
-        return NOTHING if seq == 1 else Head(seq - 1, str(json.loads(line)["prev"]))
-    except (ValueError, KeyError):
-        return Head(seq - 1, "")
+    return NOTHING if seq == 1 else Head(seq - 1, str(_fields(line).get("prev", "")))
 
 
 def _instance_of(line: bytes) -> str:
+    return str(_fields(line).get("instance", "unknown"))
+
+
+def _entry(line: bytes) -> AuditEntry | None:
+    """Returns the entry that a line is, None if it is none."""
+    said, time = _fields(line), time_of(line)
+    is_entry = (
+        said.keys() >= _FIELDS
+        and said["timestamp"] == timestamp_of(line)
+        and all(isinstance(said[name], str) for name in _TEXTS)
+        and all(isinstance(said.get(name), str | None) for name in _OPTIONAL_TEXTS)
+        and entry_of(said, time or None) is not None
+    )
+    return cast("AuditEntry", said) if is_entry else None
+
+
+def _fields(line: bytes) -> dict[str, Any]:
+    """Returns the fields of a line, none of one that is no JSON object."""
     try:
-        return str(json.loads(line)["instance"])
-    except (ValueError, KeyError):
-        return "unknown"
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -51,7 +51,7 @@ def search(folder: Path, query: AuditQuery) -> Iterator[bytes]:
 def _entry(line: bytes) -> AuditEntry | None:
     try:
         entry: AuditEntry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return entry
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ..api.audit_export import ExportKind
@@ -29,7 +29,7 @@ class Destination:
     kind: ExportKind
     host: str
     port: int
-    url: str
+    url: str = field(repr=False)
 
     @property
     def shown(self) -> str:

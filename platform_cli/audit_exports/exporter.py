@@ -96,7 +96,9 @@ class Exporter:
             )
             if lines:
                 await receiver.send(project, lines)
-                self._exports.taken(export.id, project, lines[-1].seq)
+                # A project that was removed meanwhile leaves no number behind: another may get its name.
+                if self._heads().get(project, 0) >= lines[-1].seq:
+                    self._exports.taken(export.id, project, lines[-1].seq)
                 has_sent = True
             places[project] = place
         return has_sent

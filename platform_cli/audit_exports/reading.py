@@ -17,8 +17,9 @@ MAX_BYTES = 256 * 1024
 
 
 class Place(NamedTuple):
-    """Is a place in an audit log: a file's number, and an offset in it."""
+    """Is the place in an audit log after the line `seq`: a file's number, and an offset in it."""
 
+    seq: int
     number: int
     offset: int
 
@@ -33,12 +34,15 @@ class Line(NamedTuple):
 def lines_after(folder: Path, seq: int, until: int, place: Place | None) -> tuple[Sequence[Line], Place | None]:
     """Returns lines from the one after `seq` up to `until`, as many as are sent at once, and where the next begins.
 
-    `place` is where to begin to look, None if that is not known. What somebody has made unreadable is left out, which
-    the numbers of the lines around it show.
+    `place` is where to begin to look, None if that is not known. One after another line than `seq` is in the log of a
+    project that was removed, and had the same name. What somebody has made unreadable is left out, which the numbers
+    of the lines around it show.
     """
     found: list[Line] = []
     size = 0
-    place = place or _place_of(folder, seq)
+    last = seq
+    if place is None or place.seq != seq:
+        place = _place_of(folder, seq)
     for number in files.numbers(folder):
         if place is None or number < place.number:
             continue
@@ -52,14 +56,15 @@ def lines_after(folder: Path, seq: int, until: int, place: Place | None) -> tupl
             while (text := file.readline(files.MAX_LINE)).endswith(b"\n"):
                 line = number_of(text)
                 if line is not None and line > until:
-                    return found, Place(number, offset)
+                    return found, Place(last, number, offset)
                 offset += len(text)
                 if line is not None and line > seq:
                     found.append(Line(line, text[:-1]))
                     size += len(text)
+                    last = line
                 if len(found) >= MAX_LINES or size >= MAX_BYTES:
-                    return found, Place(number, offset)
-        place = Place(number, offset)
+                    return found, Place(last, number, offset)
+        place = Place(last, number, offset)
     return found, place
 
 
@@ -72,5 +77,5 @@ def _place_of(folder: Path, seq: int) -> Place | None:
         except FileNotFoundError:
             continue
         if first is not None and first <= seq + 1:
-            return Place(number, 0)
-    return Place(numbers[0], 0) if numbers else None
+            return Place(seq, number, 0)
+    return Place(seq, numbers[0], 0) if numbers else None

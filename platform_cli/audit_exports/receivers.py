@@ -133,7 +133,7 @@ def _log(line: Line) -> Log:
                 "homeport.seq": entry["seq"],
             },
         )
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         # Somebody has changed it, which `audit verify` tells.
         return Log(time.time(), "error", line.text.decode("utf-8", "replace"), {"event.name": "homeport.audit"})
 

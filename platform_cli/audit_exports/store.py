@@ -99,7 +99,9 @@ class ExportStore:
     def behind(self, export: Export, heads: Mapping[str, int]) -> dict[str, int]:
         """Returns by project how many lines an export has to send, without those that have none."""
         wanted = heads if export.project is None else {export.project: heads.get(export.project, 0)}
-        lacking = {project: head - self.cursor(export.id, project) for project, head in wanted.items()}
+        query = "SELECT project, seq FROM audit_export_cursors WHERE export = ?"
+        cursors: dict[str, int] = dict(self._db.execute(query, (export.id,)).fetchall())
+        lacking = {project: head - cursors.get(project, 0) for project, head in wanted.items()}
         return {project: count for project, count in lacking.items() if count > 0}
 
     def cursor(self, export_id: str, project: str) -> int:

@@ -55,12 +55,18 @@ class Syslog:
         self.close()
         to = self._access.destination
         addresses = await find_addresses(to.host, to.port, self._resolve, private=self._private)
-        self._streams = await asyncio.open_connection(
-            addresses[0], to.port, ssl=trust(self._access), server_hostname=to.host
-        )
+        self._streams = await self._opened(addresses)
         opened = self._streams[1].get_extra_info("socket")
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         return self._streams
+
+    async def _opened(self, addresses: Sequence[str]) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connects to the first address that can be connected to: a name may lead to some that cannot."""
+        to, context = self._access.destination, trust(self._access)
+        for address in addresses[:-1]:
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection(address, to.port, ssl=context, server_hostname=to.host)
+        return await asyncio.open_connection(addresses[-1], to.port, ssl=context, server_hostname=to.host)
 
     def close(self) -> None:
         if self._streams is not None:

@@ -6,6 +6,7 @@ It is a program of npm's with a page of its own, and is neither kept here nor sh
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -122,7 +123,7 @@ def _wait_for(page: str, process: subprocess.Popen[bytes], folder: Path) -> None
     """
     own = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while process.poll() is None:
-        with contextlib.suppress(OSError), own.open(page, timeout=END_S):
+        with contextlib.suppress(OSError, http.client.HTTPException), own.open(page, timeout=END_S):
             return
         time.sleep(POLL_S)
     told = _told(folder)

@@ -70,8 +70,15 @@ def show(
     """Show who called what of project NAME. With --json one object a line."""
     output = Output(as_json=as_json)
     query = _query(since, client, user, tool, result)
+    is_empty = True
     for entry in running_target(changes=False).audit(name, query):
+        is_empty = False
         output.line(entry, entry_text(entry))
+    if is_empty:
+        output.note(
+            "no such line is there; a project that is open to everyone has an audit log only with [audit] in its "
+            "fastmcp.toml"
+        )
 
 
 @audit_command.command("export")

@@ -45,7 +45,7 @@ def connect_command(name: str, client_name: str, write: bool, transport: str, as
     signs_in = status["auth"] == "oauth"
     # A client that has a token does not sign in.
     token = kept_token(url, open_home()) if not signs_in else None
-    link = make_sign_in_link(name) if signs_in else None
+    link = make_sign_in_link(status)
     if status["auth"] == "token" and token is None:
         argument = target_argument(status["target"])
         raise InputError(

@@ -116,8 +116,8 @@ def deploy(
     if applied.changed:
         found = (*find_library_changes(candidate.manifest), *look_at(project, candidate.code, os.environ))
     link = None
-    if applied.changed and applied.status["auth"] == "oauth" and sys.stdout.isatty() and not output.as_json:
-        link = make_sign_in_link(applied.status["project"])
+    if applied.changed and sys.stdout.isatty() and not output.as_json:
+        link = make_sign_in_link(applied.status)
     report = Report(target.where, applied, candidate.contract, found, link)
     return report.data(stages), report.text()
 

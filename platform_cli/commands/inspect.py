@@ -55,5 +55,5 @@ def _found(server: str) -> tuple[str, bool]:
         from ..clients.mcp_client import check_url
 
         return check_url(server), False
-    status = running_target().status(server)
-    return running_target().mcp_url(server), status["auth"] == "token"
+    target = running_target()
+    return target.mcp_url(server), target.status(server)["auth"] == "token"

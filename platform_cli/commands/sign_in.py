@@ -16,13 +16,17 @@ from .removals import yes_option
 
 if TYPE_CHECKING:
     from ..api.sign_in import WaitingSignIn
+    from ..api.status import DeployedStatus, Status
 
 
-def make_sign_in_link(project: str) -> str | None:
-    """Returns a one-time link that makes a browser the owner's, None where the platform signs nobody in."""
+def make_sign_in_link(status: Status | DeployedStatus) -> str | None:
+    """Returns a one-time link that makes a browser the owner's, None where no platform signs people in."""
+    # Only a platform counts workers.
+    if status["auth"] != "oauth" or status["workers"] is None:
+        return None
     # An issuer of the owner's own signs people in, and has pages for that.
     with suppress(InputError):
-        return platform_client().sign_in_link(project)["url"]
+        return platform_client().sign_in_link(status["project"])["url"]
     return None
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from .project import Entrypoint, Program, Project
-from .schema import runs as fields_of
+from .readers import runs as fields_of
 from .scripts import module_file
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import ConfigError
-from . import schema
+from . import readers
 from .environment import check_variable
 from .names import is_name
 from .paths import file_inside, inside
@@ -43,10 +43,10 @@ def read_fastmcp_json(path: Path) -> Project:
     return Project(
         folder=path.parent,
         config_file=path,
-        **schema.runs(_entrypoint(source) if "source" in data else _other_entrypoint(data)),
+        **readers.runs(_entrypoint(source) if "source" in data else _other_entrypoint(data)),
         name=_other_name(others),
-        args=_read("deployment.args", schema.args, deployment.get("args") or []),
-        python_version=None if python is None else _read("environment.python", schema.python_version, python),
+        args=_read("deployment.args", readers.args, deployment.get("args") or []),
+        python_version=None if python is None else _read("environment.python", readers.python_version, python),
         requirements=_requirements(path.parent, environment),
         dependencies=_with_fastmcp(_dependencies(dependencies), environment),
         environment=_variables(_table(deployment, "env", "deployment.") or _table(others, "env")),
@@ -87,7 +87,7 @@ def _entrypoint(source: dict[str, Any]) -> Entrypoint:
         raise ConfigError(
             'fastmcp.json: "source.path" is missing', hint='Name the server file: "source": {"path": "server.py"}'
         )
-    found = _read("source.path", schema.entrypoint, source["path"])
+    found = _read("source.path", readers.entrypoint, source["path"])
     found = found if isinstance(found, Entrypoint) else Entrypoint(str(found))
     name = source.get("entrypoint")
     if name is None:
@@ -100,7 +100,7 @@ def _entrypoint(source: dict[str, Any]) -> Entrypoint:
 def _other_entrypoint(data: dict[str, Any]) -> Entrypoint | Program | str | None:
     """Returns the entry point in a file of another tool, or None if it names none."""
     try:
-        return schema.entrypoint(data.get("entrypoint"))
+        return readers.entrypoint(data.get("entrypoint"))
     except ValueError:
         return None
 
@@ -115,7 +115,7 @@ def _requirements(folder: Path, environment: dict[str, Any]) -> str | None:
     if project is not None and requirements is not None:
         raise ConfigError('fastmcp.json: give "environment.project" or "environment.requirements", not both')
     if requirements is not None:
-        _read("environment.requirements", schema.requirements, requirements)
+        _read("environment.requirements", readers.requirements, requirements)
         return str(_read("environment.requirements", file_inside, folder, requirements))
     if project is None:
         return None

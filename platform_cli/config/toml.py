@@ -11,7 +11,7 @@ from typing import Any
 import tomli
 
 from ..errors import ConfigError
-from . import schema
+from . import readers
 from .environment import check_variable
 from .issuers import read_issuer, read_login
 from .limits import Limits, client_rates, tool_limit
@@ -62,7 +62,7 @@ def read_toml(path: Path) -> Project:
         **values.get("project", {})
         | deployment
         | values.get("features", {})
-        | schema.runs(deployment.pop("entrypoint", None)),
+        | readers.runs(deployment.pop("entrypoint", None)),
         stop_first=stop_first,
         folder=path.parent,
         config_file=path,
@@ -140,7 +140,7 @@ class _File:
         return {name: self.stage(name, tables) for name, tables in content.items()}
 
     def stage(self, name: str, content: object) -> Stage:
-        self.value((_STAGES, name), schema.project_name, name)
+        self.value((_STAGES, name), readers.project_name, name)
         if not isinstance(content, dict):
             raise self.error((_STAGES, name), f'"stages.{name}" must be a table')
         for table, keys in content.items():

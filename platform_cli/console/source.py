@@ -68,7 +68,11 @@ class Source(Protocol):
 
     def deployments(self, project: str) -> list[DeploymentEntry]: ...
 
-    def difference(self, project: str, old: int, new: int) -> ToolsDifference: ...
+    async def differences(
+        self, project: str, pairs: Collection[tuple[int, int]]
+    ) -> dict[tuple[int, int], ToolsDifference]:
+        """Returns what has changed from the first release of each pair to the second."""
+        ...
 
     def build_log(self, project: str, release: int) -> BuildLog:
         """Returns how the platform built a release.

@@ -63,9 +63,11 @@ class ConsoleSource:
     def deployments(self, project: str) -> list[DeploymentEntry]:
         return self._platform.overview.list_deployments(project)
 
-    def difference(self, project: str, old: int, new: int) -> ToolsDifference:
-        contract = self._platform.overview.contract
-        return compare(contract(project, old), contract(project, new)).data()
+    async def differences(
+        self, project: str, pairs: Collection[tuple[int, int]]
+    ) -> dict[tuple[int, int], ToolsDifference]:
+        contracts = await self._platform.overview.contracts(project, {number for pair in pairs for number in pair})
+        return {(old, new): compare(contracts[old], contracts[new]).data() for old, new in pairs}
 
     def build_log(self, project: str, release: int) -> BuildLog:
         return find_build_log(self._platform.stores.deployments, project, release)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from dataclasses import dataclass
 
 from homeport_runtime.guard.access import ClientToken
 
@@ -15,32 +16,37 @@ CLIENT = "homeport console"
 LIFE_S, LEFT_S = 900.0, 720.0
 
 
+@dataclass(slots=True)
+class ConsoleToken:
+    """Is a token that ends at `expires_at`, in seconds since 1970. Until `is_admitted` no running worker knows it."""
+
+    token: str
+    expires_at: float
+    is_admitted: bool = False
+
+
 class ConsoleTokens:
     def __init__(self) -> None:
-        # By project and user, the token and when it ends, in seconds since 1970.
-        self._made: dict[str, dict[str, tuple[str, float]]] = defaultdict(dict)
+        # By project and user.
+        self._made: dict[str, dict[str, ConsoleToken]] = defaultdict(dict)
 
-    def take(self, project: str, user: str) -> tuple[str, bool]:
-        """Returns a token with every scope by which a project knows the console and its `user`, and whether it is new:
-        running workers have to be told of it then.
-        """
+    def take(self, project: str, user: str) -> ConsoleToken:
+        """Returns a token with every scope by which a project knows the console and its `user`."""
         self._drop_ended(project)
-        token, ends = self._made[project].get(user, ("", 0.0))
-        if ends - time.time() > LEFT_S:
-            return token, False
-        token = make_token()
-        self._made[project][user] = (token, time.time() + LIFE_S)
-        return token, True
+        found = self._made[project].get(user)
+        if found is None or found.expires_at - time.time() <= LEFT_S:
+            found = self._made[project][user] = ConsoleToken(make_token(), time.time() + LIFE_S)
+        return found
 
     def of(self, project: str) -> tuple[ClientToken, ...]:
         """Returns the tokens as the guard of a project knows them."""
         self._drop_ended(project)
         return tuple(
-            ClientToken(hash_of(token), CLIENT, user, None, ends)
-            for user, (token, ends) in self._made.get(project, {}).items()
+            ClientToken(hash_of(made.token), CLIENT, user, None, made.expires_at)
+            for user, made in self._made.get(project, {}).items()
         )
 
     def _drop_ended(self, project: str) -> None:
         now = time.time()
         if project in self._made:
-            self._made[project] = {user: made for user, made in self._made[project].items() if made[1] > now}
+            self._made[project] = {user: made for user, made in self._made[project].items() if made.expires_at > now}

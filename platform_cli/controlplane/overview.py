@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..api.deployment import DeploymentEntry
@@ -96,11 +98,14 @@ class Overview:
         """
         store = self._stores.store
         chosen = store.release(project, number) if number is not None else store.active_release(project)
-        if chosen is None:
-            return None
-        with contextlib.suppress(BuildError):
-            return read_manifest(self._stores.home.bundles / chosen.bundle)["contract"]
-        return None
+        return _contract(self._stores.home.bundles / chosen.bundle) if chosen is not None else None
+
+    async def contracts(self, project: str, numbers: Collection[int]) -> dict[int, Mapping[str, Any] | None]:
+        """Returns the contracts of releases, None for one whose bundle does not exist any more."""
+        chosen = [self._stores.store.release(project, number) for number in numbers]
+        folders = {release.number: self._stores.home.bundles / release.bundle for release in chosen}
+        # A manifest is compared with its hash, and there may be many.
+        return await asyncio.to_thread(lambda: {number: _contract(folder) for number, folder in folders.items()})
 
     def list_deployments(self, project: str) -> list[DeploymentEntry]:
         commits = self._stores.deployments.of(project)
@@ -120,6 +125,13 @@ class Overview:
         self._stores.store.project(project)
         self._check_not_ending(project)
         return self._supervisor.services[project].log
+
+
+def _contract(bundle: Path) -> Mapping[str, Any] | None:
+    """Returns the contract of a bundle, None if that does not exist any more."""
+    with contextlib.suppress(BuildError):
+        return read_manifest(bundle)["contract"]
+    return None
 
 
 async def _newest(log: LogBook, query: LogQuery, most: int, *, follow: bool) -> AsyncIterator[bytes]:

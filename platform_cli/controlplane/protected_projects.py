@@ -19,9 +19,6 @@ from ..supervisor.supervisor import Supervisor
 from .edge import Edge
 from .stores import Stores
 
-# The end of the names of those scopes that a client gets which asks for none.
-READS = ":read"
-
 
 class ProtectedProjects:
     """Knows the projects that people sign in to, for the authorization server `server`."""
@@ -97,7 +94,7 @@ class ProtectedProjects:
             release.project,
             tuple(urls),
             known,
-            baseline=tuple(scope for scope in known if scope.endswith(READS)) or known,
+            baseline=scopes.baseline if scopes is not None else (),
             implies=scopes.implies if scopes is not None else {},
             users=release.users,
             login=release.login,

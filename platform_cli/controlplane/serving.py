@@ -83,6 +83,8 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
         end_slow_clients(servers[1]),
     )
     watching = [asyncio.create_task(work) for work in works]
+    for task in watching:
+        task.add_done_callback(_tell_failure)
     await asyncio.wait({*serving, asyncio.create_task(ending.wait())}, return_when=asyncio.FIRST_COMPLETED)
     if not ending.is_restart:
         home.socket.unlink(missing_ok=True)
@@ -93,6 +95,14 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     await asyncio.gather(*serving, publishing, telling)
     await _interrupt({request for server in servers for request in server.server_state.tasks})
     await pushes.close()
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    """Says in the platform's log that a work has failed which was to go on for as long as the platform runs."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        # Nobody waits for its result, so that asyncio itself would only say it at the very end.
+        told = {"message": "a work of the platform's has failed", "exception": error, "task": task}
+        asyncio.get_running_loop().call_exception_handler(told)
 
 
 async def _interrupt(requests: set[asyncio.Task[None]]) -> None:

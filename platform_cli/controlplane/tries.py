@@ -46,11 +46,12 @@ class Tries:
         """Returns the headers that let the console in, whose token running workers know."""
         if self._stores.access.mode(project).token_hash is None:
             return {}
-        token, is_new = self._stores.console_tokens.take(project, user)
-        if is_new:
+        made = self._stores.console_tokens.take(project, user)
+        if not made.is_admitted:
             async with self._releases.lock(project):
                 await self._releases.admit(project)
-        return {"Authorization": f"Bearer {token}"}
+            made.is_admitted = True
+        return {"Authorization": f"Bearer {made.token}"}
 
     async def _lines(
         self,

@@ -37,7 +37,7 @@ def push_image(image: Image, to: Reference, blobs: Blobs) -> Pushed:
     with Repository(to) as repository:
         before = _manifest(repository, to.tag)
         if before == image.manifest:
-            return Pushed(0, 0, 0, changed=False, bill=digest_of(bill_manifest(image)) if image.bill else None)
+            return Pushed(0, 0, 0, changed=False, bill=_bill_there(image, repository))
         push = _Push(image, to, blobs, repository, _blobs_of(before))
         for layer in image.layers:
             push.layer(layer)
@@ -107,6 +107,12 @@ def _manifest(repository: Repository, tag: str) -> bytes:
         return repository.manifest(tag)
     except NotFoundError:
         return b""
+
+
+def _bill_there(image: Image, repository: Repository) -> str | None:
+    """Returns the digest of the image's bill of materials if the registry has taken that."""
+    digest = digest_of(bill_manifest(image)) if image.bill else None
+    return digest if digest is not None and _manifest(repository, digest) else None
 
 
 def _blobs_of(manifest: bytes) -> AbstractSet[str]:

@@ -6,6 +6,7 @@ https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -222,7 +223,8 @@ def _of_docker(registry: str) -> Path:
 def _authority(registry: str) -> str | bool:
     """Returns the file with the authority's certificate, True for those that this machine trusts."""
     certificate = _of_docker(registry)
-    return str(certificate) if certificate.is_file() else True
+    # Others than root may not be let into the folder.
+    return str(certificate) if os.access(certificate, os.R_OK) else True
 
 
 def _said(answer: requests.Response) -> str:

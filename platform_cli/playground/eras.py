@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import sys
 import time
 from collections.abc import Awaitable, Mapping
 from typing import Any, Protocol
@@ -31,6 +32,8 @@ CAPABILITIES: Mapping[str, Any] = {"elicitation": {"form": {}, "url": {}}}
 MODERN, LEGACY = MODERN_VERSIONS[-1], HANDSHAKE_VERSIONS[-1]
 # How often a server may ask for more input within one request, as in the SDKs.
 MAX_ROUNDS = 10
+# The requests that a server of the handshake era may send on the stream of one answer.
+MAX_ASKED = 100
 # The seconds between retries of a request whose server has asked for nothing but that, and for ending a session.
 RETRY_S, END_S = 0.25, 5.0
 # The parameter of a request that a header repeats.
@@ -51,7 +54,8 @@ async def is_modern(wire: Wire) -> bool:
     """Tells whether a server speaks 2026-07-28, in the way in which the SDKs find out."""
     _, found = await wire.last(*alone(0, "server/discover", {}))
     result = found.get("result") if found else None
-    return isinstance(result, dict) and MODERN in (result.get("supportedVersions") or ())
+    versions = result.get("supportedVersions") if isinstance(result, dict) else None
+    return isinstance(versions, list) and MODERN in versions
 
 
 async def ask_alone(wire: Wire, method: str, params: Mapping[str, Any], talk: Talk) -> None:
@@ -81,8 +85,10 @@ async def ask_in_session(wire: Wire, method: str, params: Mapping[str, Any], tal
         # What refuses the handshake is the answer: a 401, or a server that fails.
         talk.emit(_answered(answer, write_value(found) if found else "", time.perf_counter()))
         return
-    headers = {"MCP-Protocol-Version": str(result.get("protocolVersion", LEGACY))}
-    if session := answer.header("mcp-session-id"):
+    version, session = result.get("protocolVersion"), answer.header("mcp-session-id")
+    headers = {"MCP-Protocol-Version": version if version in HANDSHAKE_VERSIONS else LEGACY}
+    # A session's name is visible ASCII (basic/transports, "Session Management").
+    if session and session.isascii():
         headers["Mcp-Session-Id"] = session
     await wire.last({"jsonrpc": "2.0", "method": "notifications/initialized"}, headers)
     meta = {**_meta(params), "progressToken": 1}
@@ -113,6 +119,8 @@ async def _told(wire: Wire, request: Message, headers: Mapping[str, str], talk: 
                 if message is None or "method" not in message:
                     last = text
                 elif "id" in message:
+                    if len(replies) == MAX_ASKED:
+                        raise ServerError(f"the server has asked the client for more than {MAX_ASKED} things")
                     replies.add(asyncio.create_task(_reply(wire, message, headers, talk)))
                 else:
                     _notified(message, talk)
@@ -121,6 +129,8 @@ async def _told(wire: Wire, request: Message, headers: Mapping[str, str], talk: 
         finally:
             for task in replies:
                 task.cancel()
+            # A reply that the server did not take is no failure of the request.
+            await asyncio.gather(*replies, return_exceptions=True)
     talk.emit(_answered(answer, last, started, is_complete=is_complete))
     return decode(last)
 
@@ -160,21 +170,20 @@ def _notified(message: Message, talk: Talk) -> None:
     params = message.get("params")
     params = params if isinstance(params, dict) else {}
     if message["method"] == "notifications/progress":
-        done, total, text = params.get("progress"), params.get("total"), params.get("message")
-        talk.emit(
-            {
-                "event": "progress",
-                "progress": done if isinstance(done, int | float) else 0,
-                "total": total if isinstance(total, int | float) else None,
-                "message": str(text) if text is not None else None,
-            }
-        )
+        done, total, text = _number(params.get("progress")), _number(params.get("total")), params.get("message")
+        told = None if text is None else str(text)
+        talk.emit({"event": "progress", "progress": done or 0.0, "total": total, "message": told})
     elif message["method"] == "notifications/message":
         data = params.get("data")
         # fastmcp wraps its text.
         data = data.get("msg", data) if isinstance(data, dict) else data
-        text = data if isinstance(data, str) else write_value({"data": data})
+        text = data if isinstance(data, str) else write_value(data)
         talk.emit({"event": "log", "level": str(params.get("level")), "text": text})
+
+
+def _number(value: object) -> float | None:
+    """Returns a number that JSON can hold, None for any other value."""
+    return value if isinstance(value, int | float) and abs(value) <= sys.float_info.max else None
 
 
 def _answered(answer: Answer, body: str, started: float, *, is_complete: bool = True) -> TryEvent:

@@ -14,7 +14,7 @@ from ..api.failure import failure_of
 from ..api.try_event import TryEvent, TryFailed
 from ..errors import HomeportError, NotFoundError, ServerError
 from .eras import CLIENT, ask_alone, ask_in_session, is_modern
-from .wire import Message, Wire
+from .wire import Message, TooLargeError, Wire
 
 # The seconds that a server may take, without those in which it waits for the person, and how long it does that.
 ANSWER_S, PERSON_S = 60.0, 600.0
@@ -102,6 +102,8 @@ class Exchange:
         except httpx.HTTPError as failure:
             detail = str(failure) or type(failure).__name__
             self.emit(_failed(ServerError(f"the server cannot be reached: {detail}", hint="its log may say why")))
+        except TooLargeError:
+            self.emit(_failed(ServerError("the server answers the handshake with more than the protocol has")))
         except HomeportError as failure:
             self.emit(_failed(failure))
         finally:

@@ -104,10 +104,19 @@ def _kind(schema: Schema | None, root: Schema) -> tuple[Kind, tuple[Choice, ...]
     if named in SCALARS:
         return named, (), "string"
     if named == "array" and "prefixItems" not in schema:
-        items, is_nullable = _resolved(schema.get("items"), root)
-        item, choices, _ = _kind(items, root) if items is not None and not is_nullable else ("json", (), "string")
-        if item in SCALARS or (item == "choice" and all(each.value.startswith('"') for each in choices)):
-            return "lines", choices, "string" if item == "choice" else item
+        return _lines(schema.get("items"), root)
+    return "json", (), "string"
+
+
+def _lines(items: object, root: Schema) -> tuple[Kind, tuple[Choice, ...], Kind]:
+    """Returns the kind of an array's field by the schema of its items, which may be the array's own again."""
+    found, is_nullable = _resolved(items, root)
+    if found is not None and not is_nullable:
+        choices = _choices(found)
+        if choices and all(each.value.startswith('"') for each in choices):
+            return "lines", choices, "string"
+        if not choices and (named := found.get("type")) in SCALARS:
+            return "lines", (), named
     return "json", (), "string"
 
 

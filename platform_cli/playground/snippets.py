@@ -40,11 +40,13 @@ def snippets(
 def _call(project: str, params: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     properties = schema.get("properties")
     known: Mapping[str, Any] = properties if isinstance(properties, Mapping) else {}
-    words = ["homeport", "call", project, str(params.get("name", ""))]
+    words = [str(params.get("name", ""))]
     for key, value in (params.get("arguments") or {}).items():
         is_text = isinstance(value, str) and type_names(known.get(key, {}), schema) == ("string",)
         words.append(f"{key}={value if is_text else write_value(value)}")
-    return shlex.join(words)
+    # The server has chosen the names: none of them is an option of the command.
+    end_of_options = ["--"] if any(word.startswith("-") for word in words) else []
+    return shlex.join(["homeport", "call", project, *end_of_options, *words])
 
 
 def _curl(url: str, method: str, params: Mapping[str, Any], is_guarded: bool) -> str:

@@ -5,7 +5,6 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/transports
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ import httpx
 
 from homeport_runtime.protocol.modern_answer import Events
 
-from .exact import write_value
+from ..errors import InputError
+from .exact import read_value, write_value
 
 # The bytes that all answers of one try may have together.
 MAX_BYTES = 4 * 1024 * 1024
@@ -114,9 +114,9 @@ class Wire:
 
 
 def decode(text: str) -> Message | None:
-    """Returns a JSON-RPC message, None if the text is none."""
+    """Returns a JSON-RPC message, None if the text is none, or has numbers that a browser's JSON cannot have."""
     try:
-        message = json.loads(text)
-    except (ValueError, RecursionError):
+        message = read_value(text)
+    except InputError:
         return None
     return message if isinstance(message, dict) and message.get("jsonrpc") == "2.0" else None

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
+
+from homeport_runtime.guard.issuer_keys import MAX_BYTES, verifying
 
 from ..errors import PlatformError
 
@@ -18,9 +21,14 @@ if TYPE_CHECKING:
 FRESH_S = 3600.0
 AGAIN_S = 60.0
 TIMEOUT_S = 10.0
-MAX_BYTES = 256 * 1024
-# The types of keys that verify signatures which others cannot make: never `oct`, which is a shared secret.
-PUBLIC = ("RSA", "EC", "OKP")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundKeys:
+    """Holds the keys of an issuer, and the URL at which they are."""
+
+    url: str
+    keys: list[Mapping[str, Any]]
 
 
 class Issuers:
@@ -42,18 +50,8 @@ class Issuers:
 
         Raises PlatformError, and keeps those that there are, if they cannot be had.
         """
-        # Imported late, since that takes long, and few platforms need it.
-        import httpx
-
         self._asked_at[issuer] = time.monotonic()
-        try:
-            async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
-                keys = await _find_keys(http, issuer)
-        except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            raise PlatformError(
-                f"the keys of {issuer} cannot be had: {error or type(error).__name__}",
-                hint="issuer under [auth] is the URL below which /.well-known/openid-configuration is",
-            ) from error
+        keys = (await find_keys(issuer)).keys
         changed = keys != self.keys(issuer)
         self._db.execute(
             "INSERT OR REPLACE INTO signin_issuers VALUES (?, ?, ?)", (issuer, json.dumps(keys), time.time())
@@ -66,24 +64,60 @@ class Issuers:
         return asked_at is None or time.monotonic() - asked_at > (AGAIN_S if is_wanted else FRESH_S)
 
 
-async def _find_keys(http: httpx.AsyncClient, issuer: str) -> list[dict[str, Any]]:
+async def find_keys(issuer: str) -> FoundKeys:
+    """Fetches the keys of an issuer.
+
+    Raises PlatformError if they cannot be had.
+    """
+    # Imported late, since that takes long, and few need it.
     import httpx
 
-    last: Exception = ValueError("it has no metadata")
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S) as http:
+            return await _find_keys(http, issuer)
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise PlatformError(
+            f"the keys of {issuer} cannot be had: {error or type(error).__name__}",
+            hint="issuer under [auth] is the URL below which /.well-known/openid-configuration is",
+        ) from error
+
+
+async def _find_keys(http: httpx.AsyncClient, issuer: str) -> FoundKeys:
+    import httpx
+
+    wrong = (httpx.HTTPError, ValueError, KeyError, TypeError)
+    missing: Exception | None = None
+    unusable: Exception | None = None
     for url in metadata_urls(issuer):
         try:
             said = await _json(http, url)
             if said["issuer"] != issuer:
                 raise ValueError(f"{url} is the metadata of {said['issuer']!r}")
-            found = (await _json(http, said["jwks_uri"]))["keys"]
-            keys = [key for key in found if key.get("kty") in PUBLIC and key.get("use", "sig") == "sig"]
-            if not keys:
-                raise ValueError(f"{said['jwks_uri']} has no key that verifies signatures")
-        except (httpx.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
-            last = error
-        else:
-            return keys
+        except wrong as error:
+            missing = error
+            continue
+        try:
+            return await _keys_at(http, said["jwks_uri"], issuer)
+        except wrong as error:
+            unusable = error
+    # What is wrong with metadata that is there says more than where there is none.
+    last = unusable or missing
     raise ValueError(str(last) or type(last).__name__)
+
+
+async def _keys_at(http: httpx.AsyncClient, place: object, issuer: str) -> FoundKeys:
+    if not isinstance(place, str) or not _is_safe(place, issuer):
+        raise ValueError(f"its metadata says that they are at {place!r}, where others could change them")
+    keys = verifying(await _json(http, place))
+    if not keys:
+        raise ValueError(f"{place} has no key that verifies signatures")
+    return FoundKeys(place, keys)
+
+
+def _is_safe(place: str, issuer: str) -> bool:
+    """Tells whether keys are where nobody changes them on the way: at an https URL, or at an issuer on this machine."""
+    parts = urlsplit(place)
+    return (parts.scheme == "https" and bool(parts.netloc)) or parts[:2] == urlsplit(issuer)[:2]
 
 
 def metadata_urls(issuer: str) -> Iterable[str]:

@@ -15,6 +15,8 @@ from .logbook import RECORD, LogBook
 AUDIT = RECORD + b'{"audit":{'
 OPERATION = RECORD + b'{"operation":{'
 ERROR = RECORD + b'{"error":{'
+# The lines of the audit log that are written together at most.
+MAX_TOGETHER = 64
 
 
 class Journal:
@@ -37,6 +39,9 @@ class Journal:
             if not self._entries:
                 asyncio.get_running_loop().call_soon(self._write_entries)
             self._entries.append((entry, f"v{release}"))
+            if len(self._entries) >= MAX_TOGETHER:
+                # Now, so that whoever paces the reading of a worker's output counts the work.
+                self._write_entries()
         elif line.startswith(OPERATION) and (operation := read_operation(line[len(RECORD) :])) is not None:
             self.on_operation(release, operation)
         elif line.startswith(ERROR) and (error := read_error(line[len(RECORD) :])) is not None:

@@ -7,17 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..hostile_files import open_regular
+from .log_tail import Position
 from .logbook import FILE_NAME
 
 # What is read at a time; a record is shorter.
 PAGE_BYTES = 1024 * 1024
-
-
-class Position(NamedTuple):
-    """Is a place in a log: the number of a file, and the bytes before it."""
-
-    file: int
-    offset: int
 
 
 class Page(NamedTuple):
@@ -41,9 +35,9 @@ def read_page(folder: Path, start: Position, most: int) -> Page:
     if end_of(folder) < start:
         start = Position(0, 0)
     for number in _numbers(folder):
-        if number < start.file:
+        if number < start.number:
             continue
-        offset = start.offset if number == start.file else 0
+        offset = start.offset if number == start.number else 0
         with os.fdopen(open_regular(_path(folder, number), os.O_RDONLY), "rb") as file:
             file.seek(offset)
             data = file.read(PAGE_BYTES)

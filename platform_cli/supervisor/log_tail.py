@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..hostile_files import open_regular
 
@@ -14,8 +14,7 @@ from ..hostile_files import open_regular
 CHUNK_BYTES = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(NamedTuple):
     """Is a place in a log: in the file `number`, before the byte `offset`."""
 
     number: int
@@ -29,6 +28,8 @@ def newest(paths: Sequence[Path], end: int, wants: Callable[[bytes], bool], most
     """
     found: list[bytes] = []
     for path in reversed(paths):
+        if len(found) >= most:
+            break
         # The file may have been removed meanwhile, or be none that a log has written.
         with contextlib.suppress(OSError):
             for line in _backwards(path, end if path == paths[-1] else None):

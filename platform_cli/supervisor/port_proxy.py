@@ -23,6 +23,8 @@ HOST = "127.0.0.1"
 CHUNK = 64 * 1024
 # The seconds in which clients have to read what a worker that has ended wrote last.
 LAST_BYTES_S = 5.0
+# The seconds until it is tried again to accept a connection, when there are too many.
+PAUSE_S = 1.0
 # Longer than every message of the control channel.
 MAX_MESSAGE = 64 * 1024 * 1024
 
@@ -140,8 +142,19 @@ class Entrance:
             await asyncio.wait(self._open, timeout=LAST_BYTES_S)
 
     def _take_new(self, listener: socket.socket) -> None:
-        with contextlib.suppress(OSError):
+        try:
             self._pass_on(listener.accept()[0])
+        except BlockingIOError:
+            """Another worker has accepted it."""
+        except OSError:
+            # No descriptor is left, and the connection that waits would wake this process without end.
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(listener)
+            loop.call_later(PAUSE_S, self._resume, listener)
+
+    def _resume(self, listener: socket.socket) -> None:
+        if self._accepts:
+            asyncio.get_running_loop().add_reader(listener, self._take_new, listener)
 
     def _take_waiting(self, taken: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..home import write_atomic
-from ..supervisor.log_pages import Position
+from ..supervisor.log_tail import Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Cursors:
         try:
             known = json.loads(path.read_bytes())
             spans = SpanCursor(int(known["spans"][0]), float(known["spans"][1])) if known["spans"] else None
-            logs = {str(name): Position(int(file), int(offset)) for name, (file, offset) in known["logs"].items()}
+            logs = {str(name): Position(int(number), int(offset)) for name, (number, offset) in known["logs"].items()}
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             return cls(path)
         return cls(path, spans, logs)
@@ -45,5 +45,5 @@ class Cursors:
         Raises OSError if it cannot be written.
         """
         spans = [self.spans.number, self.spans.time] if self.spans else None
-        logs = {name: [at.file, at.offset] for name, at in self.logs.items()}
+        logs = {name: [at.number, at.offset] for name, at in self.logs.items()}
         write_atomic(self.path, json.dumps({"spans": spans, "logs": logs}).encode())

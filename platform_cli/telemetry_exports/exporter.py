@@ -5,7 +5,6 @@ other signal.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import sqlite3
 import sys
@@ -19,7 +18,8 @@ from ..home import Home
 from ..otlp.encoding import Attributes, logs_message, metrics_message, spans_message
 from ..otlp.endpoints import Signal, read_endpoints, read_resource
 from ..otlp.sender import Outcome, Sender
-from ..supervisor.log_pages import Page, Position, end_of, read_page
+from ..supervisor.log_pages import Page, end_of, read_page
+from ..supervisor.log_tail import Position
 from ..telemetry.prometheus import Counted
 from .cursors import Cursors
 from .logs import logs_of
@@ -78,9 +78,13 @@ class Exporter:
     ) -> None:
         async with sender:
             while True:
-                # What cannot be read or written now is sent the next time.
-                with contextlib.suppress(OSError, sqlite3.Error):
+                try:
                     await work(sender, cursors)
+                except (OSError, sqlite3.Error):
+                    """What cannot be read or written now is sent the next time."""
+                except Exception as error:
+                    # Whatever is wrong with one signal, the others are sent.
+                    self._tell(signal, Outcome(error=type(error).__name__))
                 await asyncio.sleep(self._intervals[signal])
 
     async def _send_spans(self, sender: Sender, cursors: Cursors) -> None:
@@ -128,14 +132,14 @@ class Exporter:
             await asyncio.sleep(outcome.retry_s or 0.0)
 
     def _tell(self, signal: Signal, outcome: Outcome) -> bool:
-        """Says in the platform's log when a collector takes no more, and when it does again."""
+        """Says in the platform's log when a signal arrives at its collector no more, and when it does again."""
         before = self._errors.pop(signal, None)
         if outcome.error is not None:
             self._errors[signal] = outcome.error
             if outcome.error != before:
-                _say(f"OpenTelemetry: the collector of {signal} does not take them: {outcome.error}")
+                _say(f"OpenTelemetry: {signal} are not taken: {outcome.error}")
         elif before is not None:
-            _say(f"OpenTelemetry: the collector of {signal} takes them again")
+            _say(f"OpenTelemetry: {signal} are taken again")
         return outcome.is_settled
 
     def _spans_message(self, batch: SpanBatch) -> bytes:

@@ -65,6 +65,7 @@ def test_mailbox() -> None:
     assert (box.port, box.is_tls, box.user, box.password, box.sender) == (
         465, True, "me@example.com", "p@ssword", "a@example.com",
     )  # fmt: skip
+    assert "p@ssword" not in repr(box)
     plain = read_mailbox("smtp://mail.example.com?to=b@example.com")
     assert (plain.port, plain.is_tls, plain.user, plain.sender) == (587, False, None, "homeport@mail.example.com")
 

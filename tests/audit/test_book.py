@@ -190,6 +190,21 @@ def test_calls_whose_lines_had_no_room_are_counted(folder: Path, heads: Heads) -
     assert checked(folder, heads).broken is None
 
 
+def test_of_lines_that_are_written_together_as_many_are_as_there_is_room_for(folder: Path, heads: Heads) -> None:
+    book = written(folder, heads, 1)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = files.path_of(folder, 1).stat().st_size
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size * 5 // 2, hard))
+        book.write([(CALL._replace(arguments={"amount": number}), "v1") for number in range(3)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    book.write([(CALL, "v1"), (CALL, "v1")])
+    book.close()
+    assert [line.get("lost") for line in entries(folder)] == [None, None, 2, None, None]
+    assert checked(folder, heads).broken is None
+
+
 def test_calls_under_way_have_room(tmp_path: Path, heads: Heads) -> None:
     """On a disk that is full: a file system of 8 MB of which nothing is left."""
     folder = tmp_path / "small" / "audit"

@@ -7,6 +7,7 @@ import datetime
 import ipaddress
 import json
 import re
+import shutil
 import sqlite3
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -21,14 +22,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from platform_cli.audit.book import AuditBook, durable
-from platform_cli.audit.chain import follow
+from platform_cli.audit.chain import NOTHING, follow
 from platform_cli.audit.entry import Entry
 from platform_cli.audit.heads import Heads
 from platform_cli.audit_exports import exporter as exporter_module
 from platform_cli.audit_exports import reading
 from platform_cli.audit_exports.destination import read_destination
 from platform_cli.audit_exports.exporter import Exporter
+from platform_cli.audit_exports.reading import Line
 from platform_cli.audit_exports.store import Access, Export, ExportStore
+from platform_cli.audit_exports.syslog import Syslog
 from platform_cli.errors import InputError, NotFoundError
 from platform_cli.home import Home
 from platform_cli.outbound.signature import signed
@@ -238,6 +241,19 @@ async def test_a_receiver_that_nobody_knows_gets_nothing(logs: Logs, certificate
 
 
 @pytest.mark.anyio
+async def test_a_name_with_an_address_that_leads_nowhere(logs: Logs, certificate: Path) -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    ca = (certificate / "ca.pem").read_text()
+    async with syslog_server(certificate, SyslogServer()) as server:
+        syslog = Syslog(Access(read_destination(server.url, private=True), None, {}, ca), resolve, private=True)
+        await syslog.send(PROJECT, [Line(1, b'{"seq":1}')])
+        await until(lambda: len(server.messages) == 1)
+        syslog.close()
+
+
+@pytest.mark.anyio
 async def test_what_a_crash_could_take_back_is_not_sent(logs: Logs, certificate: Path) -> None:
     async with syslog_server(certificate, SyslogServer()) as server:
         logs.add(server.url, (certificate / "ca.pem").read_text())
@@ -369,6 +385,31 @@ def test_a_project_that_is_destroyed_leaves_nothing(logs: Logs) -> None:
     assert len(logs.exports.all()) == 1, "it is for all projects"
 
 
+@pytest.mark.anyio
+async def test_a_project_that_gets_the_name_of_another_lacks_nothing(logs: Logs) -> None:
+    """Even where the other is destroyed while its lines are on their way."""
+    bodies: list[list[int]] = []
+
+    def answer(_headers: dict[str, str], body: bytes) -> bytes:
+        if not bodies:
+            logs.book.close()
+            shutil.rmtree(logs.folder)
+            logs.heads.forget(PROJECT)
+            logs.exports.forget(PROJECT)
+            logs.book = AuditBook(logs.folder, PROJECT, NOTHING)
+            logs.write(3)
+        bodies.append([json.loads(line)["seq"] for line in body.splitlines()])
+        return b"200 OK"
+
+    async with web(answer) as url:
+        logs.add(url)
+        logs.write(9)
+        async with logs.exporting():
+            await until(lambda: len(bodies) == 2 and logs.cursor == 3)
+    logs.book.close()
+    assert bodies == [list(range(1, 10)), [1, 2, 3]]
+
+
 def test_lines_are_read_over_files(logs: Logs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform_cli.audit.book.MAX_FILE_BYTES", 2000)
     monkeypatch.setattr(reading, "MAX_LINES", 7)
@@ -382,6 +423,10 @@ def test_lines_are_read_over_files(logs: Logs, monkeypatch: pytest.MonkeyPatch) 
             break
         seen += [line.seq for line in lines]
     assert seen == list(range(4, 19))
+
+
+def test_a_secret_url_is_not_shown_with_its_destination() -> None:
+    assert "secret" not in repr(read_destination("https://siem.example.com/hook/secret", private=False))
 
 
 @pytest.mark.parametrize(

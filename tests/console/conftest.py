@@ -125,11 +125,14 @@ class Shelf:
         self.status(project)
         return self.deployed
 
-    def difference(self, project: str, old: int, new: int) -> ToolsDifference:
-        return {
+    async def differences(
+        self, project: str, pairs: Collection[tuple[int, int]]
+    ) -> dict[tuple[int, int], ToolsDifference]:
+        difference: ToolsDifference = {
             "added": [self.text], "removed": [], "required": [], "described": [], "breaking": False,
             "lines": [f"+ {self.text}"],
         }  # fmt: skip
+        return dict.fromkeys(pairs, difference)
 
     def build_log(self, project: str, release: int) -> BuildLog:
         return {"log": self.text, "sha": "0" * 40, "state": self.text}

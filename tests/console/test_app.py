@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Collection
 from urllib.parse import urlencode
 
 import pytest
 
+from platform_cli.api.difference import ToolsDifference
 from platform_cli.console.sessions import Sessions
 
-from .conftest import HOSTILE, ORIGIN, Browser, Shelf, deployment, row, status
+from .conftest import HOSTILE, ORIGIN, Browser, Shelf, deployment, release, row, status
 
 PAGES = (
     "/", "/projects/shop", "/projects/shop?period=30d", "/projects/shop/calls", "/projects/shop/calls?kind=ok&slower=x",
@@ -149,3 +151,23 @@ def test_a_platform_loads_it_at_its_first_request_alone() -> None:
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert "platform_cli.console.sessions" in loaded
     assert not {"platform_cli.console.app", "platform_cli.console.rendering", "platform_cli.console.pages"} & {*loaded}
+
+
+def test_releases_are_compared_with_the_one_before_and_with_what_serves(
+    shelf: Shelf, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf.made = [release(4, "failed"), release(3, "inactive"), release(2, "active"), release(1, "inactive")]
+    shelf.deployed = [deployment(each["release"]) for each in shelf.made]
+    compared: list[tuple[int, int]] = []
+
+    async def differences(_project: str, pairs: Collection[tuple[int, int]]) -> dict[tuple[int, int], ToolsDifference]:
+        compared.extend(pairs)
+        told: ToolsDifference = {
+            "added": [], "removed": [], "required": [], "described": [], "breaking": False, "lines": [],
+        }  # fmt: skip
+        return {(old, new): {**told, "lines": [f"{old} to {new}"]} for old, new in pairs}
+
+    monkeypatch.setattr(shelf, "differences", differences)
+    page = browser.page("/projects/shop/releases").text
+    assert sorted(compared) == [(1, 2), (2, 1), (2, 3)]
+    assert [page.count(f"{old} to {new}") for old, new in ((1, 2), (2, 1), (2, 3))] == [1, 1, 2]

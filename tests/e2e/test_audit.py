@@ -201,7 +201,8 @@ def test_who_lets_everyone_in_asks_for_it(platform: Platform, project: Path, tmp
     opened = platform.deploy(tmp_path, name="opened")
     call = {"name": "add_expense", "arguments": {"amount": 1, "category": "food"}}
     assert post(opened.url, "tools/call", call, None) == 200
-    assert said(platform, "opened") == []
+    nothing = platform.start("audit", "opened", "--json").wait(DEADLINE_S)
+    assert (nothing.stdout, "[audit] in its fastmcp.toml" in nothing.stderr) == ("", True)
     (tmp_path / "fastmcp.toml").write_text('[audit]\narguments = "hash"\n')
     opened = platform.deploy(tmp_path, name="opened")
     assert post(opened.url, "tools/call", call, None) == 200

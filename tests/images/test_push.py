@@ -134,6 +134,14 @@ def test_the_bill_of_materials_refers_to_the_image(there: Registry, tmp_path: Pa
         assert [each["digest"] for each in listed(repository, image)] == [image.digest, pushed.bill]
 
 
+def test_a_bill_that_no_registry_has_taken_is_not_named(there: Registry, tmp_path: Path) -> None:
+    base, blobs = tiny_base(tmp_path, environment=["BILL=2"])
+    to = parse_reference(f"{there.address}/unbilled:1")
+    push_image(base, to, blobs)
+    again = push_image(with_bill(base), to, blobs)
+    assert (again.changed, again.bill) == (False, None)
+
+
 def test_a_registry_that_lists_what_refers_to_an_image_has_no_tag_for_it(tmp_path: Path) -> None:
     base, blobs = tiny_base(tmp_path)
     image, failing, asked = with_bill(base), Failing(), []

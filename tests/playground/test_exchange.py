@@ -45,10 +45,12 @@ def served(reply: Callable[[dict[str, Any]], Reply | None]) -> Iterator[str]:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), StandIn) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/mcp"
-        over.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}/mcp"
+        finally:
+            over.set()
+            server.shutdown()
+            thread.join()
 
 
 def result(message: dict[str, Any], value: object) -> Reply:
@@ -148,6 +150,7 @@ def test_meta_of_the_person_that_is_no_object(has_sessions: bool) -> None:
 def test_notifications_of_any_shape_are_told() -> None:
     said = [
         {"method": "notifications/progress", "params": {"progress": "x", "total": {}, "message": 7}},
+        {"method": "notifications/progress", "params": {"progress": "1", "total": 10**400}},
         {"method": "notifications/progress", "params": []},
         {"method": "notifications/message", "params": {"level": 7, "data": ["\ud800"]}},
         {"method": "unheard of"},
@@ -163,5 +166,65 @@ def test_notifications_of_any_shape_are_told() -> None:
         return 200, "text/event-stream", "".join(f"data: {json.dumps(each)}\n\n" for each in [*lines, last]).encode()
 
     events = tried(reply)
-    assert [each["event"] for each in events] == ["start", "request", "progress", "progress", "log", "answer"]
+    assert [each["event"] for each in events] == ["start", "request", *["progress"] * 3, "log", "answer"]
     assert events[2]["message"] == "7"
+    assert (events[3]["progress"], events[3]["total"]) == (0, None)
+
+
+@pytest.mark.parametrize("versions", [7, {}, None, "2026-07-28"])
+def test_versions_of_another_shape_are_the_older_era(versions: object) -> None:
+    def reply(message: dict[str, Any]) -> Reply:
+        old = {"protocolVersion": "\u00e9", "capabilities": {}}
+        answers = {"server/discover": {"supportedVersions": versions}, "initialize": old}
+        return result(message, answers.get(message["method"], {"content": []}))
+
+    last = tried(reply)[-1]
+    assert (last["event"], last["status"]) == ("answer", 200)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"supportedVersions": 7},
+        {"protocolVersion": "2025\u00e9"},
+        {"protocolVersion": ["2025-11-25"]},
+        {"protocolVersion": "2025-11-25\r\nX-More: 1"},
+        {"padding": "x" * 5_000_000},
+    ],
+)
+@pytest.mark.parametrize("has_sessions", [True, False])
+def test_a_handshake_of_any_shape_is_no_crash(said: dict[str, Any], has_sessions: bool) -> None:
+    async def run() -> list[dict[str, Any]]:
+        with served(lambda message: result(message, said)) as url:
+            events = Exchange().run(url, {}, "tools/list", {}, has_sessions=has_sessions)
+            return [dict(event) async for event in events]
+
+    assert asyncio.run(run())[-1]["event"] in ("answer", "error")
+
+
+def test_a_server_that_asks_for_everything_at_once() -> None:
+    asked = b'data: {"jsonrpc": "2.0", "id": 1, "method": "elicitation/create"}\n\n'
+
+    def reply(message: dict[str, Any]) -> Reply:
+        is_call = message.get("method") == "tools/call"
+        return (200, "text/event-stream", asked * 50_000) if is_call else result(message, {})
+
+    async def run() -> list[dict[str, Any]]:
+        with served(reply) as url:
+            events = Exchange().run(url, {}, "tools/call", {"name": "x"}, has_sessions=True)
+            return [dict(event) async for event in events]
+
+    events = asyncio.run(asyncio.wait_for(run(), 60))
+    assert "more than 100 things" in events[-1]["message"]
+    assert len(events) < 110
+
+
+def test_numbers_that_are_no_json_reach_no_browser() -> None:
+    asked = b'{"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progress": %s}}'
+    lines = b"".join(b"data: " + asked % number + b"\n\n" for number in (b"NaN", b"1e400", b"1"))
+
+    def reply(message: dict[str, Any]) -> Reply:
+        is_call = message.get("method") == "tools/call"
+        return (200, "text/event-stream", lines) if is_call else result(message, {})
+
+    assert [event["progress"] for event in tried(reply) if event["event"] == "progress"] == [1]

@@ -58,8 +58,14 @@ def test_references_are_followed_to_a_limit() -> None:
     assert only({"$ref": "#/$defs/Kind"}, defs=defs).description == "of which kind"
     for reference in ("#/$defs/Loop", "#/$defs/R0", "#/$defs/Missing", "https://example.com/schema", "#"):
         assert only({"$ref": reference}, defs=defs).kind == "json"
+
     assert only({"$ref": "#/$defs/R15"}, defs=defs).kind == "string"
     assert only({"$ref": "#/$defs/a~1b"}, defs=defs).kind == "string"
+
+
+def test_an_array_of_its_own_kind_is_typed_as_json() -> None:
+    tree = {"type": "array", "items": {"$ref": "#/$defs/Tree"}}
+    assert only({"$ref": "#/$defs/Tree"}, defs={"Tree": tree}).kind == "json"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,11 @@ def test_homeport_call_reads_the_same_arguments() -> None:
     assert typed_arguments({"name": "order", "inputSchema": SCHEMA}, split_pairs(words[4:])) == ARGUMENTS
 
 
+def test_no_name_of_a_server_is_an_option() -> None:
+    text = made("tools/call", {"name": "--token=x", "arguments": {}})["homeport call"]
+    assert shlex.split(text) == ["homeport", "call", "shop", "--", "--token=x"]
+
+
 def test_curl_and_python_have_the_request_and_no_token() -> None:
     texts = made("tools/call", {"name": "order", "arguments": ARGUMENTS})
     words = shlex.split(texts["curl"])

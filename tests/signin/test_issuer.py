@@ -5,82 +5,32 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import http.server
 import json
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+from jwt.algorithms import ECAlgorithm
 
 from tests.e2e.probing import wait_for
 from tests.support import SERVERS, CommandFailedError, Platform, with_config, with_packages
 
+from .identity import ED, LATER, RSA, Identity, jwk, running_identity
 from .test_clients import asked
 
 pytestmark = pytest.mark.whole
 
 SERVER = SERVERS / "mcp2_lowlevel"
-RSA = rsa.generate_private_key(65537, 2048)
-EC = ec.generate_private_key(ec.SECP256R1())
-ED = ed25519.Ed25519PrivateKey.generate()
-LATER = ec.generate_private_key(ec.SECP256R1())
-
-
-def jwk(algorithm: Any, key: Any, kid: str) -> dict[str, Any]:
-    return {**json.loads(algorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig"}
-
-
-class Identity:
-    """Is an identity provider with its metadata and keys, on this machine."""
-
-    def __init__(self) -> None:
-        self.keys = [jwk(RSAAlgorithm, RSA, "rsa"), jwk(ECAlgorithm, EC, "ec"), jwk(OKPAlgorithm, ED, "ed")]
-        self.keys.append({"kty": "oct", "k": "c2VjcmV0", "kid": "shared"})
-        self.fetched = 0
-        self.is_broken = False
-        identity = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                said: dict[str, Any] | None = None
-                if self.path == "/realm/.well-known/openid-configuration":
-                    said = {"issuer": identity.url, "jwks_uri": f"{identity.url}/keys"}
-                if self.path == "/realm/keys":
-                    identity.fetched += 1
-                    said = {"keys": identity.keys}
-                body = json.dumps(said).encode()
-                self.send_response(200 if said and not identity.is_broken else 500)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/realm"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def token(self, audience: object, key: Any = EC, algorithm: str = "ES256", kid: str = "ec", **claims: Any) -> str:
-        now = int(time.time())
-        said = {"iss": self.url, "aud": audience, "sub": "alice", "azp": "claude", "iat": now, "exp": now + 600}
-        return jwt.encode(said | claims, key, algorithm, headers={"kid": kid})
 
 
 @pytest.fixture(scope="module")
 def identity() -> Iterator[Identity]:
-    running = Identity()
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
+    with running_identity() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from platform_cli.supervisor.log_pages import Position, end_of, read_page
+from platform_cli.supervisor.log_pages import end_of, read_page
+from platform_cli.supervisor.log_tail import Position
 
 
 def test_each_line_once(tmp_path: Path) -> None:

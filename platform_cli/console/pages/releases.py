@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
@@ -43,35 +44,38 @@ async def load(asked: Asked) -> Mapping[str, object]:
     counts = await asked.source.release_counts(asked.project, asked.now - MONTH_S)
     deployments = asked.source.deployments(asked.project)
     return {
-        "steps": [*_steps(asked, deployments[:MOST], releases, counts)],
+        "steps": await _steps(asked, deployments[:MOST], releases, counts),
         "more": max(len(deployments) - MOST, 0),
         "repository": asked.source.repository(asked.project),
     }
 
 
-def _steps(
+async def _steps(
     asked: Asked,
     deployments: Sequence[DeploymentEntry],
     releases: Sequence[Release],
     counts: Mapping[str, ReleaseCount],
-) -> Iterator[Step]:
-    known = {each["release"]: each for each in releases}
-    served = [_number(each) for each in reversed(releases) if each["state"] != "failed"]
-    active = next((_number(each) for each in releases if each["state"] == "active"), None)
-    for deployment in deployments:
-        release = known.get(deployment["release"] or "")
-        if release is None or release["state"] == "failed":
-            yield Step(deployment, release, None, None, None)
-            continue
-        number = _number(release)
-        before = served[served.index(number) - 1] if served.index(number) else None
-        yield Step(
-            deployment,
-            release,
-            counts.get(release["release"]),
-            asked.source.difference(asked.project, before, number) if before is not None else None,
-            asked.source.difference(asked.project, active, number) if active not in (None, number) else None,
-        )
+) -> list[Step]:
+    served = {each["release"]: each for each in releases if each["state"] != "failed"}
+    # Releases come with the newest first.
+    before = dict(pairwise(map(_number, served.values())))
+    active = next((_number(each) for each in releases if each["state"] == "active"), 0)
+    shown = {_number(served[each["release"]]) for each in deployments if each["release"] in served}
+    pairs = {(before[number], number) for number in shown if number in before}
+    if active:
+        pairs |= {(active, number) for number in shown if number != active}
+    found = await asked.source.differences(asked.project, pairs)
+    failed = {each["release"]: each for each in releases if each["state"] == "failed"}
+
+    def step(deployment: DeploymentEntry) -> Step:
+        name = deployment["release"]
+        if name not in served:
+            return Step(deployment, failed.get(name or ""), None, None, None)
+        number = _number(served[name])
+        difference, back = found.get((before.get(number, 0), number)), found.get((active, number))
+        return Step(deployment, served[name], counts.get(name), difference, back)
+
+    return list(map(step, deployments))
 
 
 def _number(release: Release) -> int:

@@ -146,11 +146,14 @@ export function start(place, { ask, say, visible, put, signal }) {
     if (said?.error) failed({ message: `Error ${said.error.code}: ${said.error.message}` });
     else if (result?.isError) events.append(element("p", "The tool says that it failed:", "notice bad"));
     else if (!result) events.append(element("p", title, event.is_complete && event.status < 400 ? "mute" : "notice bad"));
-    const blocks = [...(result?.content ?? []), ...(result?.contents ?? [])];
-    for (const message of result?.messages ?? []) blocks.push({ ...message.content, role: message.role });
+    const blocks = [...objects(result?.content), ...objects(result?.contents)];
+    for (const message of objects(result?.messages)) blocks.push({ ...message.content, role: message.role });
     for (const each of blocks) block(each);
     folded(`Answer: ${title}`, `HTTP ${event.status}`, event.headers, event.body);
   }
+
+  // Returns the objects of a list, none of what is something else.
+  const objects = (given) => (Array.isArray(given) ? given.filter((each) => each instanceof Object) : []);
 
   function block(given) {
     const inner = given.resource ?? given;

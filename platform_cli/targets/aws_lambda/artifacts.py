@@ -15,6 +15,7 @@ from typing import Any
 
 from packaging.tags import platform_tags
 
+from homeport_runtime.hosts.aws_lambda.issuer import FILE_NAME as ISSUER
 from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME
 from homeport_runtime.loading.packed import FILE_NAME as PACK
 from homeport_runtime.loading.packed import pack_bytecode
@@ -47,6 +48,8 @@ MAX_UNZIPPED = 250 * 1024 * 1024
 SHOWN_PACKAGES = 10
 # The version of what a packages' zip has beside the packages, so that no version of homeport takes another one's.
 LAYOUT = "2"
+# The packages that check the tokens of an issuer.
+VERIFIERS = ("jwt/", "cryptography/")
 # The keys of the manifest that matter only on this machine.
 LOCAL_KEYS = ("interpreter", "layer", "files", "preload", "imports")
 
@@ -98,13 +101,14 @@ def make_artifacts(
     built: Built,
     settings: LambdaSettings,
     discovery: Callable[[Bundle], Mapping[str, Any] | None],
+    issuer: bytes | None,
     home: Home,
     stages: Stages,
 ) -> Artifacts:
     """Returns the zips of `built`, which are made once for the same content.
 
-    `discovery` returns the content of discovery.json. Raises BuildError if they are larger than Lambda allows, and
-    LayerError if the packages are not those of the lock.
+    `discovery` returns the content of discovery.json; `issuer` is that of issuer.json, None without one. Raises
+    BuildError if they are larger than Lambda allows, and LayerError if the packages are not those of the lock.
     """
     manifest = built.bundle.manifest
     own = Interpreter(Path(manifest["interpreter"]["path"]), manifest["interpreter"]["version"], "")
@@ -116,19 +120,21 @@ def make_artifacts(
         lock, _cached = make_lock(built.requirements, foreign, home.cache)
         layer, _cached = build_layer(lock, foreign, home.layers)
         modules = _of_layer(manifest["imports"]["modules"], layer)
-        loaded = hashlib.sha256("\n".join([LAYOUT, *sorted(modules)]).encode()).hexdigest()[:16]
+        early = _verifiers(packages_of(layer)) if issuer else []
+        loaded = hashlib.sha256("\n".join([LAYOUT, *sorted(modules), *early]).encode()).hexdigest()[:16]
         packages = zips / f"packed-{lock.hash[:32]}-{loaded}.zip"
         runtime = zips / f"runtime-{manifest['runtime']}-{own.minor}.zip"
-        function = zips / f"function-{built.bundle.hash}.zip"
+        known = f"-{hashlib.sha256(issuer).hexdigest()[:16]}" if issuer else ""
+        function = zips / f"function-{built.bundle.hash}{known}.zip"
         stage.cached = all(path.exists() for path in (packages, runtime, function))
         if not packages.exists():
             # Somebody may have changed the layer since it was installed.
             check_records(layer.path)
-            _zip_packages(packages, packages_of(layer), modules, own)
+            _zip_packages(packages, packages_of(layer), modules, early, own)
         if not runtime.exists():
             _zip_runtime(runtime, home.runtimes / manifest["runtime"], own)
         if not function.exists():
-            _zip_function(function, built.bundle, discovery)
+            _zip_function(function, built.bundle, discovery, issuer)
         made = Artifacts(read_archive(function), read_archive(packages), read_archive(runtime), own.minor, architecture)
         _check_size(sum(archive.unzipped for archive in (made.function, made.packages, made.runtime)), layer)
     return made
@@ -151,11 +157,19 @@ def packages_of(layer: Layer) -> dict[str, Path]:
     return {name: file for name, file in files.items() if "__pycache__" not in name}
 
 
-def _zip_packages(path: Path, files: Mapping[str, Path], modules: Sequence[str], own: Interpreter) -> None:
+def _verifiers(files: Mapping[str, Path]) -> list[str]:
+    """Returns the source files of what checks an issuer's tokens, which is imported before the server and its pack."""
+    return [name for name in files if name.startswith(VERIFIERS) and name.endswith(".py")]
+
+
+def _zip_packages(
+    path: Path, files: Mapping[str, Path], modules: Sequence[str], early: Sequence[str], own: Interpreter
+) -> None:
     sources = {name: files[name] for name in sources_of(modules) if name in files}
     with ThreadPoolExecutor(1) as pool:
         compiled = pool.submit(compile_in_place, sources, own)
-        write_archive(path, layer_entries(files) | {f"python/{PACK}": Entry(lambda: pack_bytecode(compiled.result()))})
+        entries = compiled_entries(files, early, own)
+        write_archive(path, entries | {f"python/{PACK}": Entry(lambda: pack_bytecode(compiled.result()))})
 
 
 def _zip_runtime(path: Path, runtime: Path, own: Interpreter) -> None:
@@ -180,7 +194,9 @@ def _pyc_entries(bytecode: Mapping[str, bytes], own: Interpreter) -> dict[str, E
     return {f"python/{pyc_name(name, own)}": Entry(pyc) for name, pyc in bytecode.items()}
 
 
-def _zip_function(path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapping[str, Any] | None]) -> None:
+def _zip_function(
+    path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapping[str, Any] | None], issuer: bytes | None
+) -> None:
     app = bundle.path / APP_FOLDER
     entries = {
         f"{APP_FOLDER}/{file.relative_to(app).as_posix()}": Entry(file, executable=bool(file.stat().st_mode & 0o100))
@@ -192,6 +208,8 @@ def _zip_function(path: Path, bundle: Bundle, discovery: Callable[[Bundle], Mapp
     entries[FILE_NAME] = Entry(json.dumps(manifest, sort_keys=True).encode())
     if (recorded := discovery(bundle)) is not None:
         entries[DISCOVERY] = Entry(json.dumps(recorded, sort_keys=True).encode())
+    if issuer is not None:
+        entries[ISSUER] = Entry(issuer)
     write_archive(path, entries)
 
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from ...config.names import default_name
 from ...config.project import Project
-from ...errors import ConfigError
 from ...home import Home
 from ...pipeline.build import build
 from ...pipeline.code import read_code
@@ -20,6 +19,7 @@ from .artifacts import end_of, make_artifacts, packages_for
 from .candidate import LambdaCandidate
 from .client import AWS
 from .desired import DesiredState, check_variables_fit
+from .issuer import check_can_sign_in, issuer_file
 from .names import check_name_fits
 from .pins import Pin
 from .planner import check_runs_there, check_served_there
@@ -44,11 +44,8 @@ def build_candidate(
         snap_start=project.on_lambda.snap_start,
     )
     check_name_fits(project.name or "")
-    if project.auth == "oauth":
-        raise ConfigError(
-            '[auth] mode = "oauth" needs a platform of one\'s own, which checks who signs in',
-            hint='mode = "token" here, or --target local, on a platform with a domain',
-        )
+    check_can_sign_in(project)
+    issuer = issuer_file(project)
     pin, values = needed_secrets(project, aws)
     check_variables_fit(project.domains, pin)
     inspection = ProcessInspector(home, values, record=project.cold_start_optimization)
@@ -56,7 +53,7 @@ def build_candidate(
     check_served_there(built.bundle.manifest["server"]["kind"])
     if said := end_of(built.bundle.manifest["interpreter"]["version"].rpartition(".")[0]):
         note(said)
-    artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, home, stages)
+    artifacts = make_artifacts(built, project.on_lambda, inspection.discovery, issuer, home, stages)
     contract = built.bundle.manifest["contract"]
     chosen = project.name or default_name(contract, project)
     check_name_fits(chosen)
@@ -72,6 +69,7 @@ def build_candidate(
         domains=project.domains,
         secrets=pin,
         speaks_mcp=contract is not None,
+        issuer=project.issuer.url if issuer and project.issuer else None,
     )
     return LambdaCandidate(project, built.bundle.manifest, built.code, desired)
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from homeport_runtime.hosts.aws_lambda.access import STATE_SECRET
+from homeport_runtime.hosts.aws_lambda.access import ISSUER, STATE_SECRET
 from homeport_runtime.hosts.aws_lambda.host import IMPORT_FIRST
 from homeport_runtime.hosts.aws_lambda.metrics import VARIABLE as METRICS
 from homeport_runtime.hosts.aws_lambda.secrets import PERMISSION
@@ -61,7 +61,8 @@ MAILBOX_ACTIONS = ["dynamodb:BatchWriteItem", "dynamodb:PutItem", "dynamodb:Quer
 class DesiredState:
     """Is the desired state of a project on AWS.
 
-    `auth` is None if the configuration does not set it, and a first deploy then makes a token. `named` means that
+    `auth` is None if the configuration does not set it, and a first deploy then makes a token; `issuer` is the URL of
+    the authorization server whose tokens callers show, None without one. `named` means that
     somebody chose the project's name, `folder` is where it comes from. `secrets` are those that it has now, None if it
     needs none. `speaks_mcp` is False for an app without an MCP endpoint.
     """
@@ -77,6 +78,7 @@ class DesiredState:
     domains: tuple[str, ...]
     secrets: Pin | None
     speaks_mcp: bool
+    issuer: str | None = None
 
     @property
     def identity(self) -> str:
@@ -93,16 +95,19 @@ class DesiredState:
             said.append([IMPORT_FIRST, settings.import_first])
         if settings.metrics:
             said.append([METRICS, True])
+        if self.issuer:
+            said.append([ISSUER, self.issuer])
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:32]
 
     def variables(self, release: str, token_hash: str | None, state_secret: str | None = None) -> dict[str, str]:
-        """Returns the function's variables; `state_secret` is for a project without a token."""
+        """Returns the function's variables; `state_secret` is for a project whose callers do not all show its token."""
         asked = self.settings.import_first
         first = {} if asked is None else {IMPORT_FIRST: str(int(asked))}
         secret = {STATE_SECRET: state_secret} if state_secret else {}
         measured = {METRICS: "1"} if self.settings.metrics else {}
+        issuer = {ISSUER: self.issuer} if self.issuer else {}
         known = _variables(self.project, release, token_hash, self.domains, self.secrets)
-        return {**known, **first, **measured, **secret}
+        return {**known, **first, **measured, **secret, **issuer}
 
     def configuration(self, role: str, layers: list[str], variables: Mapping[str, str]) -> dict[str, Any]:
         """Returns the configuration as CreateFunction and UpdateFunctionConfiguration take it."""

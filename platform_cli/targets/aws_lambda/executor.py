@@ -127,7 +127,7 @@ class Executor:
 
     def _variables(self) -> dict[str, str]:
         """Returns the variables: the token's hash stays from release to release, with that of a token for the handshake
-        alone, and so do client tokens, and the secret of a project without a token.
+        alone, and so do client tokens, and the secret of a project whose callers do not all show its token.
         """
         desired, before = self._desired, self._live.latest
         kept = before.token_hash if before and self._live.url else None
@@ -140,10 +140,10 @@ class Executor:
                 kept = hash_of(self._new_token)
             hashes = f"{kept},{hash_of(self._handshake_token)}"
         clients = before.clients if before is not None and hashes else ""
-        secret = before.state_secret if before is not None and (clients or not hashes) else None
-        made = desired.variables(
-            f"v{self._live.newest + 1}", hashes, secret or (None if hashes else secrets.token_hex(32))
-        )
+        # Those who show a token of another kind do not show the project's, from which it would be made else.
+        wanted = bool(clients or not hashes or desired.issuer)
+        secret = (before.state_secret if before else None) or secrets.token_hex(32)
+        made = desired.variables(f"v{self._live.newest + 1}", hashes, secret if wanted else None)
         return {**made, CLIENT_TOKENS: clients} if clients else made
 
     def _secrets(self) -> None:

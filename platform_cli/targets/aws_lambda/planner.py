@@ -39,6 +39,8 @@ ALWAYS_UNRESERVED = 100
 # The limit without [scaling] max: whoever finds the URL starts instances, if only to be refused, and takes them from
 # all other functions of the account.
 DEFAULT_LIMIT = 50
+# Who may call the URL, by the mode of [auth].
+CALLERS = {"none": "open to everyone", "token": "for its token", "oauth": "for tokens of its issuer"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,7 @@ def _steps(aws: AWS, desired: DesiredState, live: Live, limit: int | None) -> It
         yield LambdaStep(verb, f"function {function_name(project)} ({kilobytes:.1f} kB)", "function")
         yield LambdaStep("switch", f"live to release v{live.newest + 1}, after it has answered", "version")
     if live.url is None:
-        yield LambdaStep(
-            "create", "its URL, " + ("open to everyone" if desired.auth == "none" else "for its token"), "url"
-        )
+        yield LambdaStep("create", f"its URL, {CALLERS[desired.auth or 'token']}", "url")
     yield from _front(aws, desired, live)
     yield from _scaling(desired, live, limit)
     if new and is_full(live):
@@ -196,8 +196,7 @@ def is_new(aws: AWS, desired: DesiredState, live: Live) -> bool:
         return True
     if has_other_values(aws, desired.project, live.active.pin, desired.secrets):
         return True
-    is_open = live.active.token_hash is None
-    return (desired.auth == "token" and is_open) or (desired.auth == "none" and not is_open)
+    return desired.auth is not None and desired.auth != live.active.auth
 
 
 def used_secrets(desired: DesiredState, live: Live) -> set[str]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from homeport_runtime.hosts.aws_lambda.issuer import FILE_NAME as ISSUER
 from homeport_runtime.loading.manifest import FILE_NAME
 from homeport_runtime.protocol.discovery import FILE_NAME as DISCOVERY
 
@@ -26,6 +27,7 @@ from .candidate import LambdaCandidate
 from .client import AWS
 from .code import fetched, manifest_of
 from .desired import DesiredState, check_variables_fit
+from .issuer import check_can_sign_in, issuer_file
 from .live import read_live
 from .names import LAYER_PREFIXES, check_name_fits
 from .origins import read_origins
@@ -51,6 +53,7 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
         )
     check_python(python, settings)
     check_name_fits(name)
+    check_can_sign_in(project)
     min_workers, snap_start = project.scaling.min, settings.snap_start
     check_runs_there(sessions=False, command=None, min_workers=min_workers, snap_start=snap_start)
     pin, _ = needed_secrets(project, lambda: aws)
@@ -58,7 +61,13 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
     packages, runtime = (_layer(aws, arn) for arn in version.layers[-2:])
     with fetched(aws, source, version) as code:
         manifest = manifest_of(code)
-        function = _with_settings(code, project)
+        issuer = issuer_file(project)
+        if issuer and not manifest.get("issuer"):
+            raise ConfigError(
+                f"v{version.release} of {source} was built without an issuer, and so without what checks its tokens",
+                hint="issuer under [auth] of both stages",
+            )
+        function = _with_settings(code, project, issuer)
         desired = DesiredState(
             project=name,
             named=True,
@@ -71,6 +80,7 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
             domains=project.domains,
             secrets=pin,
             speaks_mcp=manifest["contract"] is not None,
+            issuer=project.issuer.url if issuer and project.issuer else None,
         )
         origin = read_origins(aws, source).get(version.release, Origin())
         yield Promotion(source, f"v{version.release}", LambdaCandidate(project, manifest, (), desired), origin)
@@ -93,8 +103,8 @@ def _layer(aws: AWS, arn: str) -> Archive:
     return Archive(Path(), sha256, content["CodeSize"], 0)
 
 
-def _with_settings(code: Archive, project: Project) -> Archive:
-    """Returns the same files with the project's settings in the manifest.
+def _with_settings(code: Archive, project: Project, issuer: bytes | None) -> Archive:
+    """Returns the same files with the project's settings in the manifest, and its issuer's file.
 
     Answers that were recorded with other variables are left out, since the server may give others with these.
     """
@@ -109,7 +119,9 @@ def _with_settings(code: Archive, project: Project) -> Archive:
         entries = {
             info.filename: Entry(zipped.read(info), executable=bool(info.external_attr >> 16 & 0o100))
             for info in zipped.infolist()
-            if same or info.filename != DISCOVERY
+            if info.filename != ISSUER and (same or info.filename != DISCOVERY)
         }
+    if issuer is not None:
+        entries[ISSUER] = Entry(issuer)
     entries[FILE_NAME] = Entry(json.dumps({**manifest, **said}, sort_keys=True).encode())
     return write_archive(code.path.with_name("promoted.zip"), entries)

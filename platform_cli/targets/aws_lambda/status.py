@@ -25,7 +25,7 @@ def status_of(project: str, live: Live) -> Status:
         "workers": None,
         "processes": [],
         "last_error": f"instances are not kept ready: {reason}" if (reason := live.not_kept_ready) else None,
-        "auth": ("token" if active.token_hash else "none") if active else None,
+        "auth": active.auth if active else None,
         "confined": None,
         "user": None,
         "folder": None,

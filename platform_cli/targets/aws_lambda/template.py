@@ -110,7 +110,8 @@ def _resources(desired: DesiredState, *, is_open: bool) -> dict[str, tuple[str, 
     # No staging label keeps a version of the secrets for a stack's release.
     theirs = desired.secrets and replace(desired.secrets, arn=f"${{{SECRET}}}", version=None)
     unpinned = replace(desired, secrets=theirs)
-    variables = unpinned.variables("v${Release}", token_hash)
+    # A template has no secret of its own; what is as hard to guess and in the same variables is good for one.
+    variables = unpinned.variables("v${Release}", token_hash, token_hash if desired.issuer else None)
     limit, ready, settings = desired.limit, desired.scaling.min, desired.settings
     return {
         "Role": (

@@ -7,10 +7,10 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from homeport_runtime.guard.access import CLIENT_TOKENS
-from homeport_runtime.hosts.aws_lambda.access import STATE_SECRET
+from homeport_runtime.hosts.aws_lambda.access import ISSUER, STATE_SECRET
 
 from ...config.project import Network
 from .client import AWS
@@ -49,6 +49,13 @@ class Version:
     def clients(self) -> str:
         """Returns the client tokens as the function has them, empty without any."""
         return self.variables.get(CLIENT_TOKENS, "")
+
+    @property
+    def auth(self) -> Literal["none", "token", "oauth"]:
+        """Returns what callers need, as fastmcp.toml names it."""
+        if self.token_hash is None:
+            return "none"
+        return "oauth" if self.variables.get(ISSUER) else "token"
 
     @property
     def state_secret(self) -> str | None:

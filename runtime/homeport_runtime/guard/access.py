@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,10 +33,14 @@ class ClientToken:
 
 @dataclass(frozen=True)
 class Access:
-    """Holds what the guard needs to know its callers: their `tokens`, and the settings of OAuth, None without it."""
+    """Holds what the guard needs to know its callers: their `tokens`, and the settings of OAuth, None without it.
+
+    `renewed` returns the present keys of somebody else's authorization server, None if only a platform knows them.
+    """
 
     tokens: tuple[ClientToken, ...] = ()
     oauth: Mapping[str, Any] | None = None
+    renewed: Callable[[], Sequence[Mapping[str, Any]] | None] = lambda: None
 
     @classmethod
     def read(cls, told: Mapping[str, Any] | None) -> Access | None:

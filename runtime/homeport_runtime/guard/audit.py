@@ -6,7 +6,8 @@ The guard and the server are one process, so a server could say anything about i
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..asgi import Scope
@@ -85,8 +86,8 @@ class Audit:
         params = message.get("params")
         params = params if isinstance(params, Mapping) else {}
         arguments = self._redaction.text(params.get("arguments"))
-        text = self._text(scope, str(method), params.get(named), arguments, request)
-        return Operation(text, scope, message.get("id"), open_calls, self._chain)
+        text_with = partial(self._text, scope, str(method), params.get(named), request=request)
+        return Operation(text_with(arguments), text_with, scope, message.get("id"), open_calls, self._chain)
 
     def refusal(self, scope: Scope, refusal: Refusal) -> None:
         """Writes the record of a request that was refused."""
@@ -99,10 +100,10 @@ class Audit:
         if not isinstance(params, Mapping) or method not in OPERATIONS:
             params = {}
         name, arguments = params.get(OPERATIONS.get(method, "")), self._redaction.text(params.get("arguments"))
-        text = self._text(scope, method, name, arguments, None)
+        text = self._text(scope, method, name, arguments, request=None)
         _write(record(text, REFUSALS.get(refusal.reason, "refused"), 0, refusal.reason), self._chain)
 
-    def _text(self, scope: Scope, method: str, name: object, arguments: str, request: str | None) -> str:
+    def _text(self, scope: Scope, method: str, name: object, arguments: str, *, request: str | None) -> str:
         """Returns the fields of a record as JSON, without its braces; `arguments` are JSON already."""
         return f'{self._beginning(scope, method, name)},"arguments":{arguments},"request":{encode(request)}'
 
@@ -125,10 +126,18 @@ class Audit:
 
 
 class Operation(Audited):
-    """Writes the record of one operation, whose fields are `text`, when its answer is complete."""
+    """Writes the record of one operation, whose fields are `text`, when its answer is complete; `text_with` returns
+    them with other arguments.
+    """
 
     def __init__(
-        self, text: str, scope: Scope, message_id: object, open_calls: OpenCalls | None, chain: AuditChain | None
+        self,
+        text: str,
+        text_with: Callable[[str], str],
+        scope: Scope,
+        message_id: object,
+        open_calls: OpenCalls | None,
+        chain: AuditChain | None,
     ) -> None:
         super().__init__()
         self._chain = chain
@@ -140,7 +149,10 @@ class Operation(Audited):
         # The record that is written if this process dies; its `time` is when the call came.
         self._slot: int | None = None
         if open_calls is not None:
-            self._slot = open_calls.begin(record(text, "crash", 0).encode("utf-8", "replace"))
+            self._slot = open_calls.begin(_cut_off(text))
+            if self._slot is None:
+                # Arguments may be too long for it, and the rest says who has called what.
+                self._slot = open_calls.begin(_cut_off(text_with("null")))
 
     def _write(self, status: str, _answer: Mapping[str, Any] | None) -> None:
         _write(self._ended(status), self._chain)
@@ -160,6 +172,10 @@ class Operation(Audited):
             self._open_calls.end(self._slot)
         ms = (time.perf_counter() - self._started) * 1000
         return record(self._text, self._scope.get(RESULT) or RESULTS.get(status, status), ms)
+
+
+def _cut_off(text: str) -> bytes:
+    return record(text, "crash", 0).encode("utf-8", "replace")
 
 
 def _write(written: str, chain: AuditChain | None) -> None:

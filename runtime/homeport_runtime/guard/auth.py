@@ -98,7 +98,7 @@ def authenticator(
     # Imported late, since most deployments do not need it.
     from .sign_in import SignIn
 
-    return SignIn(access.oauth, ClientTokens(access.tokens), refused)
+    return SignIn(access.oauth, ClientTokens(access.tokens), refused, access.renewed)
 
 
 def scopes_of(caller: Caller, needed: Sequence[str]) -> str:

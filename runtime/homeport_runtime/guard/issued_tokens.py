@@ -16,11 +16,13 @@ LEEWAY_S = 240
 
 
 class IssuedTokens(RememberedTokens):
-    """Reads tokens as `oauth` says (platform_cli.controlplane.sign_in); `key_wanted` is called for a token whose key is
-    unknown.
+    """Reads tokens as `oauth` says (platform_cli.controlplane.protected_projects).
+
+    `key_wanted` is called for a token whose key is unknown, and returns the keys from then on, None for those of
+    before.
     """
 
-    def __init__(self, oauth: Mapping[str, Any], key_wanted: Callable[[], None]) -> None:
+    def __init__(self, oauth: Mapping[str, Any], key_wanted: Callable[[], Sequence[Mapping[str, Any]] | None]) -> None:
         super().__init__(LEEWAY_S)
         self._issuer: str = oauth["issuer"]
         self._urls: Sequence[str] = oauth["urls"]
@@ -36,9 +38,8 @@ class IssuedTokens(RememberedTokens):
 
         try:
             kid = jwt.get_unverified_header(token).get("kid")
-            key = self._key(kid)
+            key = self._key(kid) or self._new_key(kid)
             if key is None:
-                self._key_wanted()
                 return None
             claims = jwt.decode(
                 token,
@@ -70,6 +71,15 @@ class IssuedTokens(RememberedTokens):
         if kid is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         return self._keys.get(kid)
+
+    def _new_key(self, kid: str | None) -> Any:
+        jwks = self._key_wanted()
+        if jwks is None or jwks is self._jwks:
+            return None
+        # What a key that is gone has signed must not be believed any more.
+        self._jwks, self._keys = jwks, None
+        self.forget()
+        return self._key(kid)
 
     def _is_ours(self, aud: object) -> bool:
         named = aud if isinstance(aud, list) else [aud]

@@ -43,6 +43,10 @@ class RememberedTokens:
             self._known[identity] = claims
         return claims if claims["exp"] + self._leeway_s > time.time() else None
 
+    def forget(self) -> None:
+        """Has every token verified anew."""
+        self._known.clear()
+
     def _verified(self, token: str) -> Mapping[str, Any] | None:
         """Returns the claims of a token that is not remembered, None if nobody should believe it."""
         raise NotImplementedError

@@ -10,6 +10,8 @@ from .caller import Caller
 
 # A scope's name, as a pattern (RFC 6749, section 3.3).
 SCOPE = r"[\x21\x23-\x5b\x5d-\x7e]{1,200}"
+# The end of the names of those scopes that a client gets which asks for none.
+READS = ":read"
 # The rule for everything that has no other.
 ANYTHING = "*"
 # The text before the URI of a resource, or the name of a prompt, in the name of a rule.
@@ -87,6 +89,12 @@ class Scopes:
         """Returns every scope that is named, sorted."""
         named = {scope for needed in self._rules.values() for scope in needed or ()}
         return sorted(named.union(self.implies, *self.implies.values()))
+
+    @property
+    def baseline(self) -> tuple[str, ...]:
+        """Returns the scopes that a client gets which asks for none: those that only read, all if none is called so."""
+        known = tuple(self.known)
+        return tuple(scope for scope in known if scope.endswith(READS)) or known
 
     def rule_of(self, target: Target) -> str | None:
         """Returns the name of the rule that decides about `target`, None if nothing is said of it."""

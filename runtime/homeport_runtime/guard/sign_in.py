@@ -35,10 +35,17 @@ class SignIn:
     `oauth` is what the control plane says: the `issuer` of tokens, the `urls` of this deployment without a path, and
     the `scopes` for a client that has none yet. Without `has_scopes` every token is good for everything. The platform's
     own tokens have `keys`, in hexadecimal digits by id; those of others `jwks`, `audience` and `scope_claim`. `refused`
-    hears of each caller, by its grant, that lacked a scope, and gets None for a token whose key is unknown.
+    hears of each caller, by its grant, that lacked a scope, and gets None for a token whose key is unknown; then
+    `renewed` may return the issuer's present keys.
     """
 
-    def __init__(self, oauth: Mapping[str, Any], tokens: ClientTokens, refused: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        oauth: Mapping[str, Any],
+        tokens: ClientTokens,
+        refused: Callable[[str | None], None],
+        renewed: Callable[[], Sequence[Mapping[str, Any]] | None],
+    ) -> None:
         self._issuer: str = oauth["issuer"]
         self._urls: Sequence[str] = oauth["urls"]
         self._scopes: Sequence[str] = oauth["scopes"]
@@ -47,7 +54,8 @@ class SignIn:
         self._refused = refused
         # When each caller that was refused, by its grant, was reported last.
         self._reported: dict[str | None, float] = {}
-        self._access_tokens = _access_tokens(oauth, lambda: self._report(None))
+        self._renewed = renewed
+        self._access_tokens = _access_tokens(oauth, self._key_wanted)
 
     def caller(self, scope: Scope) -> Caller | None:
         claims = self._claims(scope)
@@ -88,6 +96,10 @@ class SignIn:
     def take_used(self) -> list[str]:
         return self._tokens.take_used()
 
+    def _key_wanted(self) -> Sequence[Mapping[str, Any]] | None:
+        self._report(None)
+        return self._renewed()
+
     def _report(self, grant: str | None) -> None:
         """Reports a refusal, but not each of many: the control plane writes them down."""
         now = time.monotonic()
@@ -114,7 +126,9 @@ class SignIn:
         return next((url for url in self._urls if url.partition("://")[2] == host), self._urls[0])
 
 
-def _access_tokens(oauth: Mapping[str, Any], key_wanted: Callable[[], None]) -> AccessTokens:
+def _access_tokens(
+    oauth: Mapping[str, Any], key_wanted: Callable[[], Sequence[Mapping[str, Any]] | None]
+) -> AccessTokens:
     if "jwks" in oauth:
         from .issued_tokens import IssuedTokens
 

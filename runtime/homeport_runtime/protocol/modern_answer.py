@@ -45,11 +45,17 @@ class Events:
     """Splits a stream into server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._buffer = bytearray()
 
     def feed(self, data: bytes) -> Iterator[bytes | None]:
         """Yields the data of each event that is complete with `data`; None for a comment."""
-        *ended, self._buffer = _EVENT_END.split(self._buffer + data)
+        # An event may come in as many pieces as it has bytes: what was looked at has at most the beginning of its end.
+        looked_at = max(len(self._buffer) - 3, 0)
+        self._buffer += data
+        if _EVENT_END.search(self._buffer, looked_at) is None:
+            return
+        *ended, rest = _EVENT_END.split(bytes(self._buffer))
+        self._buffer = bytearray(rest)
         for block in ended:
             lines = [line for line in block.splitlines() if line.startswith(b"data:")]
             payload = b"\n".join(line[5:].strip() for line in lines)

@@ -97,11 +97,13 @@ class ErrorRecords:
         shown = {
             "type": CRASH,
             "message": self._text(f"the program {reason}{last}", MAX_MESSAGE),
-            "method": request.get("method"),
+            "method": self._text(str(request.get("method")), MAX_NAME),
             "name": self._text(name, MAX_NAME) if isinstance(name, str) else None,
             "request": None,
         }
-        places = [(it[1], it[3], int(it[2])) for line in lines if (it := re.fullmatch(_PLACE, line))]
+        # The program may have printed what a caller wrote: a way out of its folder is none of a traceback's.
+        found = (re.fullmatch(_PLACE, line) for line in lines)
+        places = [(it[1], it[3], int(it[2])) for it in found if it and ".." not in it[1].split("/")]
         self._write(shown, self._shown(places, sources=SOURCES))
 
     def _write(self, said: Mapping[str, Any], frames: list[dict[str, Any]]) -> None:

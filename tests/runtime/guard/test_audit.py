@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from homeport_runtime.asgi import Receive, Scope, Send, send_json
 from homeport_runtime.guard.audit import STRANGERS, Audit
 from homeport_runtime.guard.names import Names
+from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS, OpenCalls
 from homeport_runtime.telemetry import RECORD
 
 from ..conftest import JSON
@@ -53,6 +55,24 @@ def test_an_operation_says_who_used_what_by_which_scope(capfd: Captured) -> None
     assert added["arguments"] == {"amount": "[redacted]", "category": "food", "password": "[redacted]"}
     assert (failed["result"], failed["client_id"]) == ("error", "project-token")
     assert (was_read["method"], was_read["tool_name"], was_read["client_id"]) == ("resources/read", "x://1", "reader")
+
+
+def test_a_call_that_is_cut_off_has_a_line_however_long_its_arguments_are(tmp_path: Path) -> None:
+    path = tmp_path / "calls"
+    path.write_bytes(bytes(SLOTS * SLOT_BYTES))
+    audit, open_calls = Audit(Names(()), "redacted", []), OpenCalls(path)
+    scope: Scope = {"headers": [], "client": None}
+    audit.operation(scope, call("add", note="short"), "0011223344556677", open_calls)
+    audit.operation(
+        scope,
+        call("add", **dict.fromkeys(map(str, range(SLOT_BYTES // 100)), "x" * 100)),
+        "8899aabbccddeeff",
+        open_calls,
+    )
+    lines = [json.loads(part)["audit"] for part in path.read_bytes().split(b"\0") if part]
+    assert [(line["request"], line["arguments"]) for line in reversed(lines)] == [
+        ("0011223344556677", {"note": "short"}), ("8899aabbccddeeff", None),
+    ]  # fmt: skip
 
 
 def test_what_does_nothing_has_no_line(capfd: Captured) -> None:

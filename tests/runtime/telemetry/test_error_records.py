@@ -13,7 +13,16 @@ from typing import Any
 import pytest
 
 from homeport_runtime.telemetry import error_records
-from homeport_runtime.telemetry.error_records import MAX_RECORD, WHOLE, ErrorRecords, asked, record_errors, report
+from homeport_runtime.telemetry.error_records import (
+    MAX_NAME,
+    MAX_RECORD,
+    WHOLE,
+    ErrorRecords,
+    asked,
+    record_errors,
+    report,
+    report_end,
+)
 
 SECRET = "s3cret-of-the-shop"
 SERVER = """
@@ -121,6 +130,17 @@ def test_a_record_has_the_servers_frames_with_their_source(server: Any, written:
     ]  # fmt: skip
     innermost = said["frames"][-1]
     assert innermost["source"][innermost["line"] - innermost["start"]] == "    return table[key]"
+
+
+def test_the_end_of_a_program_shows_no_file_that_a_caller_names(
+    app: Path, tmp_path: Path, written: list[dict[str, Any]]
+) -> None:
+    (tmp_path / "other.txt").write_text("what is nobody's business")
+    said = [f'File "{app}/../other.txt", line 1, in main', f'File "{app}/server.py", line 20, in find']
+    report_end("has ended", said, {"method": "m" * 100_000, "params": {"name": "boom"}})
+    (record,) = written
+    assert [each["file"] for each in record["frames"]] == ["server.py"]
+    assert len(record["method"]) == MAX_NAME
 
 
 def test_an_exception_has_one_record(server: Any, written: list[dict[str, Any]]) -> None:

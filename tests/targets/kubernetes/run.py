@@ -90,7 +90,8 @@ class Site:
 
     def kind(self) -> Path:
         """Returns a project of the kind of server that every client knows."""
-        folder = self.project(KIND)
+        # Its tools keep what they share in its process.
+        folder = self.project(KIND, "replicas = 1")
         shutil.copytree(SERVERS / KIND, folder, dirs_exist_ok=True)
         with (folder / "fastmcp.toml").open("a") as config:
             config.write(f'[environment]\nGREETING = "{GREETING}"\n')
@@ -215,7 +216,7 @@ def rollouts(site: Site, cluster: ControlPlane) -> str:
 
 
 def clients(site: Site, cluster: ControlPlane) -> str:
-    """Runs the clients of every SDK, over /mcp and /sse, against two pods."""
+    """Runs the clients of every SDK, over /mcp and /sse, against a pod."""
     site.deploy(site.kind())
     url, running = service_url(cluster, KIND), Clients()
     seen = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ...asgi import Scope
@@ -14,13 +15,23 @@ from ...guard.names import Names
 
 # The variable with the secret of a project without a token, or with client tokens.
 STATE_SECRET = "HOMEPORT_STATE_SECRET"  # noqa: S105 - its name
+# The variable with the URL of somebody else's authorization server, whose tokens callers show.
+ISSUER = "HOMEPORT_ISSUER"
 
 
 class LambdaAccess:
     def __init__(self) -> None:
-        self.names = Names(name for name in os.environ.get("HOMEPORT_NAMES", "").split(",") if name)
+        names = [name for name in os.environ.get("HOMEPORT_NAMES", "").split(",") if name]
+        self.names = Names(names)
+        # The URLs for which an issuer's tokens may be; that of the function itself is learned.
+        self._urls = [f"https://{name}" for name in names]
         # None lets everyone call.
         self.access = _access()
+        if self.access is not None and os.environ.get(ISSUER):
+            # Imported late, since few functions have one.
+            from .issuer import with_issuer
+
+            self.access = with_issuer(self.access, Path(os.environ["LAMBDA_TASK_ROOT"]), self._urls)
         self._authenticator = authenticator(self.access)
         # The first is the project's; the other is for the handshake of this release alone.
         self._project = ClientTokens(self.access.tokens[:1]) if self.access else None
@@ -34,9 +45,21 @@ class LambdaAccess:
         """
         return self._state_secret or (self._shown if self._project else "")
 
+    @property
+    def front_name(self) -> str | None:
+        """Returns the host name at which callers learn of an issuer if they come through the project's distribution,
+        None where they need not.
+        """
+        return self._urls[0].partition("://")[2] if self.access is not None and self.access.oauth is not None else None
+
     def learn(self, event: Mapping[str, Any]) -> None:
-        """Adds the host name of an event, which is the only one that Lambda itself answers to, and keeps the token."""
-        self.names.add(event["requestContext"]["domainName"])
+        """Adds the host name of an event, which is the only one that Lambda itself answers to, and keeps the project's
+        token.
+        """
+        domain = event["requestContext"]["domainName"]
+        self.names.add(domain)
+        if (url := f"https://{domain}") not in self._urls:
+            self._urls.append(url)
         if self._project is not None and self._shown is None:
             scope = _scope(event)
             if self._project.caller(scope) is not None:

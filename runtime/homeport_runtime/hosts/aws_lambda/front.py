@@ -10,12 +10,22 @@ URL itself gets nothing by it but a refusal that does not look like one.
 
 from __future__ import annotations
 
-from ...asgi import Headers, Scope
+from ...asgi import Headers, Scope, header
 
 # The header that the project's distribution adds to each request.
 MARK = b"x-homeport-front"
 STATUS, CHALLENGE = b"x-homeport-status", b"x-homeport-challenge"
 REFUSALS = (401, 403)
+
+
+def as_addressed(scope: Scope, name: str) -> Scope:
+    """Returns a request as its client has addressed it, at `name` if it came through CloudFront, which replaces the
+    Host: a client believes no metadata of another one (RFC 9728, section 3.3).
+    """
+    if header(scope, MARK) is None:
+        return scope
+    others = [field for field in scope["headers"] if field[0] != b"host"]
+    return {**scope, "headers": [*others, (b"host", name.encode())]}
 
 
 def for_front(scope: Scope, status: int, headers: Headers) -> tuple[int, Headers]:

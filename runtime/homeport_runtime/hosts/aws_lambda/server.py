@@ -30,6 +30,7 @@ from ...telemetry.scrub import Scrubber
 from ..start import Fail, Folders, Live, Served, prepare, run, started
 from .access import LambdaAccess
 from .events import read_request
+from .front import as_addressed
 from .metrics import VARIABLE, metrics_in
 from .request_cycle import RequestCycle
 from .secrets import SecretsFetch
@@ -169,6 +170,8 @@ class LambdaServer:
         """Passes the request in `event` to the app; the caller's thread reads the answer from the cycle."""
         scope, body = read_request(event)
         self._access.learn(event)
+        if name := self._access.front_name:
+            scope = as_addressed(scope, name)
         cycle = RequestCycle(scope, body, deadline_s)
         asyncio.run_coroutine_threadsafe(cycle.run(app), loop)
         return cycle

@@ -106,10 +106,12 @@ def _listening(address: str, port: int) -> socket.socket:
 def _greeted(listener: socket.socket, expected: set[str]) -> tuple[str, socket.socket] | None:
     """Accepts a connection, and returns it with its first line, None if that is not one of those expected."""
     connection, _address = listener.accept()
-    connection.settimeout(GREETING_S)
-    line = b""
+    line, deadline = b"", time.monotonic() + GREETING_S
     with contextlib.suppress(OSError):
-        while not line.endswith(b"\n") and len(line) < MAX_GREETING and (byte := connection.recv(1)):
+        while not line.endswith(b"\n") and len(line) < MAX_GREETING and (left := deadline - time.monotonic()) > 0:
+            connection.settimeout(left)
+            if not (byte := connection.recv(1)):
+                break
             line += byte
     for each in expected:
         if hmac.compare_digest(line, f"{each}\n".encode()):

@@ -1,0 +1,82 @@
+"""Tests how a process without a platform comes by the keys of an issuer."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from homeport_runtime.guard import issuer_keys
+from homeport_runtime.guard.issuer_keys import IssuerKeys, verifying
+
+KEY = {"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}
+
+
+class Place:
+    """Is an HTTP server that answers with `status`, `headers` and `body`, and counts."""
+
+    def __init__(self) -> None:
+        self.status, self.headers, self.body = 200, dict[str, str](), json.dumps({"keys": [KEY]}).encode()
+        self.asked: list[str] = []
+        place = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                place.asked.append(self.path)
+                self.send_response(place.status)
+                for name, value in {**place.headers, "content-length": str(len(place.body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(place.body)
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/keys?v=1"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def place() -> Iterator[Place]:
+    running = Place()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+def test_they_are_fetched_once_a_minute(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = IssuerKeys(place.url)
+    assert [keys.renewed(), keys.renewed()] == [[KEY], [KEY]]
+    assert place.asked == ["/keys?v=1"]
+    monkeypatch.setattr(issuer_keys, "AGAIN_S", 0.0)
+    place.status = 500
+    assert keys.renewed() == [KEY], "those of before stay"
+    assert len(place.asked) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(302, b""), (500, b""), (200, b"<html>"), (200, b"[]"), (200, b" " * 300_000), (200, b"{}")]
+)
+def test_what_is_no_key_set_changes_nothing(place: Place, status: int, body: bytes) -> None:
+    place.status, place.body, place.headers = status, body, {"location": "/elsewhere"}
+    assert IssuerKeys(place.url).renewed() is None
+    assert place.asked == ["/keys?v=1"], "no redirect is followed"
+
+
+def test_nobody_answers_or_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert IssuerKeys("http://127.0.0.1:1/keys").renewed() is None
+    monkeypatch.setattr(issuer_keys, "WAIT_S", 0.05)
+    release = threading.Event()
+    monkeypatch.setattr(issuer_keys, "_get", lambda _url: release.wait(60) and json.dumps({"keys": [KEY]}).encode())
+    keys = IssuerKeys("https://slow.example/keys")
+    assert keys.renewed() is None
+    release.set()
+
+
+def test_only_public_keys_for_signatures() -> None:
+    others = [{"kty": "oct", "k": "c2VjcmV0"}, {**KEY, "use": "enc"}, "text", {"kid": "b"}]
+    assert verifying({"keys": [*others, KEY]}) == [KEY]
