@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from homeport_runtime.guard.access import PROJECT_TOKEN
 from homeport_runtime.guard.scopes import Scopes
 
 from ..api.client_token import WantedClientToken
@@ -24,6 +25,11 @@ def check_wanted(wanted: WantedClientToken) -> None:
         raise InputError(
             f"{wanted['client']!r} is no name of a client",
             hint="1 to 64 letters, digits, points, hyphens and underscores, such as claude-ai-prod",
+        )
+    if wanted["client"] == PROJECT_TOKEN:
+        raise InputError(
+            f"no client may be called {PROJECT_TOKEN}: in the audit log that is the project's own token",
+            hint="give it another name, such as claude-ai-prod",
         )
     if wanted["user"] is not None and not USER.fullmatch(wanted["user"]):
         raise InputError(f"{wanted['user']!r} is no name of a user", hint="without spaces, such as alice@company.com")

@@ -79,7 +79,8 @@ class AlertChecks:
         with contextlib.suppress(HomeportError):
             for group in await self._stores.telemetry.appeared_errors(self._since, now):
                 self._alerts.happened(error_event(group))
-        self._since = now
+            # What could not be read is read the next time.
+            self._since = now
         for project in list(self._supervisor.services):
             with contextlib.suppress(HomeportError, OSError, sqlite3.Error):
                 await self._look_at_project(project, now)

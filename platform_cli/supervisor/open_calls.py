@@ -67,6 +67,8 @@ class OpenCalls:
         now = time.time()
         for slot in range(SLOTS):
             said = os.pread(self.descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0]
+            if not said:
+                continue
             if (entry := read_entry(said)) is not None:
                 fields = json.loads(said)["audit"]
                 fields |= {"result": "crash", "ms": max(now - entry.time, 0.0) * 1000, "reason": reason}

@@ -170,12 +170,21 @@ class TelemetryStore:
         """Removes what is too old, or too much."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("DELETE FROM calls WHERE ts < ?", (milliseconds(now - RAW_S),))
+            self._remove_calls("ts < ?", milliseconds(now - RAW_S))
             self._db.execute("DELETE FROM calls WHERE rowid <= (SELECT max(rowid) FROM calls) - ?", (MAX_RAW,))
             self._db.execute("DELETE FROM hours WHERE hour < ?", (now - HOURS_S,))
             if self._db.execute("SELECT count(*) FROM series").fetchone()[0] > MAX_SERIES:
                 self._db.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM calls)")
                 self._series.clear()
+
+    def _remove_calls(self, which: str, value: object) -> None:
+        """Removes calls; the newest row of all stays, as one of no project, since SQLite would give its number again,
+        and export goes by numbers.
+        """
+        newest = "(SELECT max(rowid) FROM calls)"
+        blank = "project = 0, series = 0, request = NULL, trace = NULL"
+        self._db.execute(f"UPDATE calls SET {blank} WHERE rowid = {newest} AND {which}", (value,))  # noqa: S608
+        self._db.execute(f"DELETE FROM calls WHERE ({which} OR project = 0) AND rowid < {newest}", (value,))  # noqa: S608
 
     def keep_only(self, projects: Collection[str]) -> None:
         """Removes all of projects that are not among these."""
@@ -188,11 +197,9 @@ class TelemetryStore:
         """Removes all of a project."""
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            for table in ("calls", "series"):
-                self._db.execute(
-                    f"DELETE FROM {table} WHERE project = (SELECT id FROM projects WHERE name = ?)",  # noqa: S608
-                    (project,),
-                )
+            which = "project = (SELECT id FROM projects WHERE name = ?)"
+            self._remove_calls(which, project)
+            self._db.execute(f"DELETE FROM series WHERE {which}", (project,))  # noqa: S608
             self._db.execute("DELETE FROM projects WHERE name = ?", (project,))
             for table in ("hours", "names"):
                 self._db.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608

@@ -5,6 +5,7 @@ other signal.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sqlite3
 import sys
@@ -103,12 +104,14 @@ class Exporter:
     async def _send_logs(self, sender: Sender, cursors: Cursors) -> None:
         projects = list(self._sources.workers())
         for project in projects:
-            if project not in cursors.logs:
-                # The history of projects that were there before is not sent; of one that was made since, all is.
-                at = Position(0, 0) if self._knows_logs else await asyncio.to_thread(end_of, self._logs(project))
-                cursors.logs[project] = at
-            await self._send_log(project, sender, cursors)
-        self._knows_logs = True
+            # A log that cannot be read now is read the next time, and the other projects do not wait for it.
+            with contextlib.suppress(OSError):
+                if project not in cursors.logs:
+                    # The history of projects that were there before is not sent; of one that was made since, all is.
+                    at = Position(0, 0) if self._knows_logs else await asyncio.to_thread(end_of, self._logs(project))
+                    cursors.logs[project] = at
+                await self._send_log(project, sender, cursors)
+        self._knows_logs = self._knows_logs or cursors.logs.keys() >= set(projects)
         cursors.logs = {project: at for project, at in cursors.logs.items() if project in projects}
 
     async def _send_log(self, project: str, sender: Sender, cursors: Cursors) -> None:

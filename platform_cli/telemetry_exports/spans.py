@@ -49,7 +49,7 @@ def read_spans(path: Path, start: SpanCursor | None, most: int) -> SpanBatch:
             return SpanBatch({}, SpanCursor(newest, time), 0)
         after = start.number
         if newest < after:
-            # The newest operations were removed with their project, and numbers are given again.
+            # It is another file, whose numbers began anew.
             query = "SELECT max(rowid) FROM calls WHERE ts <= ?"
             after = db.execute(query, (milliseconds(start.time),)).fetchone()[0] or 0
         first = max(after, newest - MAX_BEHIND)

@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 
 from platform_cli.alerts.model import KINDS, Alert, Event, Limits
+from platform_cli.api.error_group import ErrorGroup
 from platform_cli.controlplane import alert_checks
 from platform_cli.controlplane.alert_checks import AlertChecks
 from platform_cli.controlplane.alerts import Alerts
@@ -20,7 +21,7 @@ from platform_cli.controlplane.certificates import Certificates
 from platform_cli.controlplane.edge import Edge
 from platform_cli.controlplane.store import ReleaseRow
 from platform_cli.controlplane.stores import Stores, open_stores
-from platform_cli.errors import RevokedTokenError
+from platform_cli.errors import PlatformError, RevokedTokenError
 from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
 from platform_cli.pushes.links import Link
@@ -188,3 +189,16 @@ def test_other_projects_and_kinds_are_not_told(looking: Looking) -> None:
         looking.stores.alerts.add(alert, "https://example.com", None)
     looking.alerts.happened(Event("error", "shop", "KeyError", group="e1", release="v3"))
     assert [len(looking.stores.alerts.due(alert)) for alert in (ALERT, other, one)] == [1, 0, 0]
+
+
+def test_errors_that_cannot_be_read_now_are_told_the_next_time(
+    looking: Looking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: float) -> list[ErrorGroup]:
+        raise PlatformError("metrics and errors cannot be read")
+
+    raised(looking, 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(looking.stores.telemetry, "appeared_errors", fails)
+        assert looking.found() == []
+    assert kinds(looking.found()) == ["error"]

@@ -35,3 +35,26 @@ async def test_a_signal_that_cannot_be_made_ends_nothing(tmp_path: Path, capsys:
         exporting.cancel()
         await asyncio.wait({exporting})
     assert capsys.readouterr().err == "OpenTelemetry: metrics are not taken: ValueError\n"
+
+
+@pytest.mark.anyio
+async def test_a_log_that_cannot_be_read_holds_up_no_other(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    names = ["broken", "well"]
+    with collector() as running:
+        environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": running.url, "OTEL_BLRP_SCHEDULE_DELAY": "10"}
+        sources = Sources(lambda: dict.fromkeys(names, 1), list)
+        exporting = asyncio.create_task(Exporter(home, sources, environment).work())
+        async with asyncio.timeout(LIMIT_S):
+            while not running.logs and not exporting.done():
+                for name in names:
+                    logs = home.project(name) / "logs"
+                    logs.mkdir(parents=True, exist_ok=True)
+                (home.project("broken") / "logs" / "00000001.jsonl").mkdir(exist_ok=True)
+                with (home.project("well") / "logs" / "00000001.jsonl").open("a") as file:
+                    file.write('{"time": 1.0, "level": "info", "release": "v1", "worker": 1, "message": "hello"}\n')
+                await asyncio.sleep(0.05)
+        assert not exporting.done()
+        exporting.cancel()
+        await asyncio.wait({exporting})
+    assert {each.body.string_value for each in running.logs} == {"hello"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.telemetry.store import TelemetryStore
+from platform_cli.telemetry.store import RAW_S, TelemetryStore
 from platform_cli.telemetry_exports import spans
 from platform_cli.telemetry_exports.cursors import Cursors, SpanCursor
 from platform_cli.telemetry_exports.spans import read_spans
@@ -57,12 +57,27 @@ def test_each_is_read_once(store: TelemetryStore, path: Path) -> None:
     assert sorted(seen) == [f"tools/call {number}" for number in range(7)]
 
 
-def test_numbers_that_are_given_again(store: TelemetryStore, path: Path) -> None:
+@pytest.mark.parametrize("how", ["forget", "clean"])
+def test_no_number_is_given_again(store: TelemetryStore, path: Path, how: str) -> None:
+    """A collector that lags would else take new operations for ones that it has."""
     store.write([happened(at=NOW), *[happened(at=NOW + 1, project="gone")] * 5])
     at = read_spans(path, START, 10).end
-    store.forget("gone")
+    if how == "forget":
+        store.forget("gone")
+    else:
+        store.clean(NOW + RAW_S + 60)
+    later = NOW + RAW_S + 90
+    store.write([happened(str(number), at=later) for number in range(7)])
+    assert len(read_spans(path, at, 10).spans["shop"]) == 7
+    store.clean(later)
+    assert len(read_spans(path, START, 10).spans["shop"]) == 7
+    store.forget("shop")
+    assert read_spans(path, at, 10).size == 0
+
+
+def test_another_file_begins_anew(store: TelemetryStore, path: Path) -> None:
     store.write([happened("new", at=NOW + 2)])
-    assert [span.name for span in read_spans(path, at, 10).spans["shop"]] == ["tools/call new"]
+    assert [span.name for span in read_spans(path, SpanCursor(6, NOW + 1), 10).spans["shop"]] == ["tools/call new"]
 
 
 def test_no_more_wait_for_a_collector_than_it_can_be_sent(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,8 @@ from ...guard.access import CLIENT_TOKENS, Access, read_clients
 from ...guard.auth import OPEN_PATHS, ClientTokens, authenticator, bearer_token
 from ...guard.names import Names
 
+# The variable with the hash of the project's token, and of the one for a release's handshake.
+TOKEN_HASH = "HOMEPORT_TOKEN_HASH"  # noqa: S105 - its name
 # The variable with the secret of a project whose callers do not all show its token.
 STATE_SECRET = "HOMEPORT_STATE_SECRET"  # noqa: S105 - its name
 # The variable with the URL of somebody else's authorization server, whose tokens callers show.
@@ -34,7 +35,8 @@ class LambdaAccess:
             self.access = with_issuer(self.access, Path(os.environ["LAMBDA_TASK_ROOT"]), self._urls)
         self._authenticator = authenticator(self.access)
         # The first is the project's; the other is for the handshake of this release alone.
-        self._project = ClientTokens(self.access.tokens[:1]) if self.access else None
+        project = Access.of_hashes(os.environ.get(TOKEN_HASH))
+        self._project = ClientTokens(project.tokens[:1]) if project else None
         self._shown: str | None = None
         # The server and what it starts have no use for it, and might show their variables to callers.
         self._state_secret = os.environ.pop(STATE_SECRET, "")
@@ -83,10 +85,13 @@ class LambdaAccess:
 
 
 def _access() -> Access | None:
-    access = Access.of_hashes(os.environ.get("HOMEPORT_TOKEN_HASH"))
+    access = Access.of_hashes(os.environ.get(TOKEN_HASH))
     # The server and what it starts have no use for the names in it.
     clients = os.environ.pop(CLIENT_TOKENS, "")
-    return replace(access, tokens=(*access.tokens, *read_clients(clients))) if access and clients else access
+    if not clients:
+        return access
+    # Without the project's token only clients may call.
+    return Access((*(access.tokens if access else ()), *read_clients(clients)))
 
 
 def _scope(event: Mapping[str, Any]) -> Scope:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import ServerError
-from ...guard.access import CLIENT_TOKENS, Access, ClientToken, read_clients
+from ...guard.access import CLIENT_TOKENS, PROJECT_TOKEN, Access, ClientToken, read_clients
 
 # The port where PORT names no other, as AgentCore expects it; Cloud Run, Knative and Fly set PORT.
 DEFAULT_PORT = 8000
@@ -79,7 +79,7 @@ def _clients(environment: Mapping[str, str]) -> tuple[ClientToken, ...]:
     try:
         if path:
             text = Path(path).read_text("utf-8")
-        return read_clients(text) if text else ()
+        clients = read_clients(text) if text else ()
     except OSError as error:
         raise ServerError(
             f"the file of {CLIENT_TOKENS_FILE} cannot be read: {error.strerror}", hint="mount it into the container"
@@ -89,6 +89,12 @@ def _clients(environment: Mapping[str, str]) -> tuple[ClientToken, ...]:
             f"{path or CLIENT_TOKENS} does not hold client tokens",
             hint='[{"hash": "SHA-256 in hexadecimal digits", "client": "cursor", "scopes": ["expense:read"]}]',
         ) from None
+    if any(each.client == PROJECT_TOKEN for each in clients):
+        raise ServerError(
+            f"a client in {path or CLIENT_TOKENS} is called {PROJECT_TOKEN}",
+            hint="give it another name: in the audit log that is the project's own token",
+        )
+    return clients
 
 
 def read_port(environment: Mapping[str, str]) -> int:

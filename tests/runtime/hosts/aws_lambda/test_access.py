@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 
 import pytest
@@ -47,3 +48,14 @@ def test_the_secret_of_a_project_without_a_token_is_no_variable_of_its_server(mo
     monkeypatch.setenv(STATE_SECRET, "secret")
     assert LambdaAccess().state_secret() == "secret"
     assert STATE_SECRET not in os.environ
+
+
+def test_client_tokens_without_a_project_token_let_nobody_else_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOMEPORT_TOKEN_HASH", raising=False)
+    hashed = hashlib.sha256(b"clients-own").hexdigest()
+    monkeypatch.setenv("HOMEPORT_CLIENT_TOKENS", json.dumps([{"hash": hashed, "client": "cursor"}]))
+    monkeypatch.setenv(STATE_SECRET, "secret")
+    access = LambdaAccess()
+    shown = [{}, {"authorization": "Bearer other"}, {"authorization": "Bearer clients-own"}]
+    assert [access.allows(make_event("POST", "/mcp", headers, b"{}")) for headers in shown] == [False, False, True]
+    assert access.state_secret() == "secret"

@@ -120,6 +120,11 @@ def test_client_tokens_that_are_none(text: str) -> None:
         Settings.read({"HOMEPORT_CLIENT_TOKENS": text})
 
 
+def test_no_client_is_taken_for_the_projects_token() -> None:
+    with pytest.raises(ServerError, match="called project-token"):
+        Settings.read({"HOMEPORT_CLIENT_TOKENS": f'[{{"hash": "{"0" * 64}", "client": "project-token"}}]'})
+
+
 def test_it_answers_to_every_name_with_a_token_and_shows_no_secret(start_image: Start) -> None:
     manifest = {"auth": None, "environment": {"KEY": "${secrets.API_KEY}", "LEVEL": "info", "PLAIN": "configured"}}
     given = {"API_KEY": "sesame-1234", "LEVEL": "debug", "HOMEPORT_TOKEN": f"{TOKEN}\n", "HOMEPORT_PROJECT": "tested"}
