@@ -206,7 +206,7 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
         "login": Key(login, "Where they sign in; without it the platform's owner approves each sign-in.", '"github"'),
         "client_id": Key(
             text,
-            "The id of your app there; its secret is SIGN_IN_SECRET. Without it GitHub wants a code.",
+            "The id of your app there; its secret is SIGN_IN_SECRET. Without that, people type a code at GitHub.",
             '"Iv23liAbCdEf"',
         ),
         "issuer": Key(

@@ -31,7 +31,6 @@ from ..log_query import LogQuery
 from ..pushes.deployment_routes import find_build_log
 from ..records import read_record
 from ..telemetry.calls import CallQuery
-from ..telemetry.error_groups import count_open
 from .platform import Platform
 from .sign_in_routes import list_grants
 
@@ -112,7 +111,8 @@ class ConsoleSource:
 
     async def open_errors(self, projects: Collection[str]) -> dict[str, int]:
         telemetry = self._platform.stores.telemetry
-        return await telemetry.read(lambda path: {project: count_open(path, project) for project in projects})
+        await telemetry.flush()
+        return {project: telemetry.open_errors(project) for project in projects}
 
     async def errors(self, project: str) -> list[ErrorGroup]:
         return await self._platform.telemetry.errors(project)

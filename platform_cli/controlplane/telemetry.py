@@ -126,9 +126,9 @@ class Telemetry:
         sources = Sources(self._workers, self._stores.telemetry.counted)
         await Exporter(self._stores.home, sources, os.environ).work()
 
-    def prometheus(self) -> str:
-        """Returns the counters of all projects in Prometheus' text format."""
-        return self._stores.telemetry.text(self._workers())
+    def prometheus(self, *, open_metrics: bool) -> str:
+        """Returns the counters of all projects in Prometheus' text format, or as OpenMetrics has it."""
+        return self._stores.telemetry.text(self._workers(), open_metrics=open_metrics)
 
     def _workers(self) -> dict[str, int]:
         return {project: service.workers for project, service in self._supervisor.services.items()}

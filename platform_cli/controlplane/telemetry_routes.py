@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
@@ -12,7 +12,7 @@ from ..api.call_entry import CallEntry
 from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics
 from ..telemetry.calls import CallQuery
-from ..telemetry.prometheus import CONTENT_TYPE
+from ..telemetry.prometheus import CONTENT_TYPE, OPENMETRICS
 from .telemetry import Telemetry
 
 # The operations that are given at most at once.
@@ -60,7 +60,10 @@ def telemetry_routes(telemetry: Telemetry) -> APIRouter:
         return await telemetry.change_error(name, group, body.state)
 
     @routes.get("/metrics", response_class=PlainTextResponse)
-    async def prometheus() -> PlainTextResponse:
-        return PlainTextResponse(telemetry.prometheus(), media_type=CONTENT_TYPE)
+    async def prometheus(accept: Annotated[str, Header()] = "") -> PlainTextResponse:
+        # Prometheus names it first of what it takes.
+        open_metrics = "application/openmetrics-text" in accept
+        text = telemetry.prometheus(open_metrics=open_metrics)
+        return PlainTextResponse(text, media_type=OPENMETRICS if open_metrics else CONTENT_TYPE)
 
     return routes

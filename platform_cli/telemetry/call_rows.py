@@ -45,7 +45,7 @@ TABLES = (
 )
 # The digits of the id of a trace.
 TRACE = 32
-_ID = re.compile("(?:[0-9a-f]{2})+")
+_IS_ID = re.compile("[0-9a-f]+").fullmatch
 _MOVE = """
 ALTER TABLE calls RENAME TO calls_before;
 DROP INDEX IF EXISTS calls_of;
@@ -119,7 +119,9 @@ def hundredths(ms: float) -> int:
 
 def packed(text: str | None) -> bytes | str | None:
     """Returns the bytes of an id in hexadecimal digits, and what is no such id as it is."""
-    return bytes.fromhex(text) if text is not None and _ID.fullmatch(text) else text
+    if text is None or len(text) % 2 or not _IS_ID(text):
+        return text
+    return bytes.fromhex(text)
 
 
 def _unpacked(value: bytes | str | None) -> str | None:

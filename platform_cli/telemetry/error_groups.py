@@ -46,19 +46,6 @@ def list_appeared(path: Path, since: float, until: float) -> list[ErrorGroup]:
         return [_group(row) for row in rows]
 
 
-def count_open(path: Path, project: str) -> int:
-    """Returns how many groups of a project are open.
-
-    Raises sqlite3.Error if the file cannot be read.
-    """
-    with closing(_opened(path)) as db:
-        counted = db.execute(
-            f"SELECT count(*) FROM errors WHERE project = ? AND state IN {OPEN_STATES}",  # noqa: S608
-            (project,),
-        )
-        return int(counted.fetchone()[0])
-
-
 def find_group(path: Path, project: str, group: int) -> ErrorGroupDetail | None:
     """Returns one group of a project, with its samples, None if there is none with this id.
 

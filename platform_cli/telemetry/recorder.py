@@ -141,9 +141,9 @@ class Recorder:
                 hint=f"if {self._path} is broken, remove it while the platform is stopped: it has nothing else",
             ) from error
 
-    def text(self, workers: dict[str, int]) -> str:
+    def text(self, workers: dict[str, int], *, open_metrics: bool = False) -> str:
         """Returns all counters for Prometheus."""
-        return self._counters.text(workers, self._lost)
+        return self._counters.text(workers, self._lost, open_metrics=open_metrics)
 
     def counted(self) -> list[Counted]:
         """Returns all counters, for OpenTelemetry."""

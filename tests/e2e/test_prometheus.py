@@ -26,6 +26,7 @@ scrape_configs:
 """
 # It has all that has to be escaped in a label.
 HOSTILE = 'no"such\\tool\nat all'
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     running = Platform(with_packages(tmp_path_factory.mktemp("home")))
     shop = running.deploy(SERVERS / SMALLEST, name="shop")
     running.run("call", "shop", "add", "a=1", "b=2")
-    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": HOSTILE, "arguments": {}}}
+    params = {"name": HOSTILE, "arguments": {}, "_meta": {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
     headers = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
     with urllib.request.urlopen(urllib.request.Request(shop.mcp_url, json.dumps(body).encode(), headers)) as answer:
         answer.read()
@@ -77,6 +79,7 @@ def prometheus(platform: Platform, token: str, tmp_path: Path) -> Iterator[str]:
         f"--config.file={config}",
         f"--storage.tsdb.path={tmp_path / 'data'}",
         f"--web.listen-address={listen}",
+        "--enable-feature=exemplar-storage",
     ]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(["prometheus", *arguments], stdout=log, stderr=log)
@@ -100,3 +103,14 @@ def test_prometheus_scrapes(prometheus: str) -> None:
     buckets = 'mcp_server_operation_duration_seconds_bucket{gen_ai_tool_name="add"}'
     (p95,) = wait_for(lambda: found(f"histogram_quantile(0.95, sum by (le) ({buckets}))"))
     assert float(p95["value"][1]) > 0
+
+    # It asks for OpenMetrics, which has exemplars.
+    query = urllib.parse.urlencode({"query": "mcp_server_operation_duration_seconds_bucket", "start": 0, "end": 2**33})
+
+    def exemplars() -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"{prometheus}/api/v1/query_exemplars?{query}") as answer:
+            read: list[dict[str, Any]] = json.load(answer)["data"]
+        return read
+
+    (found_one,) = wait_for(exemplars)
+    assert found_one["exemplars"][0]["labels"] == {"trace_id": TRACE}

@@ -14,7 +14,7 @@ import pytest
 from platform_cli.api.error_group import ErrorFrame
 from platform_cli.telemetry import error_store
 from platform_cli.telemetry.error_event import ErrorEvent, read_error
-from platform_cli.telemetry.error_groups import count_open, find_group, list_groups
+from platform_cli.telemetry.error_groups import find_group, list_groups
 from platform_cli.telemetry.error_store import MAX_SAMPLES, ErrorStore, Failed
 from platform_cli.telemetry.grouping import key_of, normalised
 from platform_cli.telemetry.store import TelemetryStore
@@ -118,14 +118,14 @@ def test_a_resolved_group_regresses_in_a_later_release_alone(store: ErrorStore, 
     store.write([failed(release=3)])
     (group,) = list_groups(path, "shop")
     assert store.change("shop", group["id"], "resolved", 3, 200.0)
-    assert count_open(path, "shop") == 0
+    assert store.count_open() == {}
     for release in (3, 2):
         store.write([failed(release=release, at=300.0)])
         assert list_groups(path, "shop")[0]["state"] == "resolved"
     store.write([failed(release=4, at=400.0), failed(release=5, at=500.0)])
     (group,) = list_groups(path, "shop")
     assert (group["state"], group["state_release"], group["state_at"]) == ("regressed", "v4", 400.0)
-    assert count_open(path, "shop") == 1
+    assert store.count_open() == {"shop": 1}
     assert store.change("shop", group["id"], "muted", 5, 600.0)
     store.write([failed(release=6)])
     assert list_groups(path, "shop")[0]["state"] == "muted"

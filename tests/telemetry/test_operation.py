@@ -54,6 +54,21 @@ def test_a_call_of_an_earlier_runtime_is_read() -> None:
     assert (found.method, found.name, found.kind, found.cold) == ("tools/call", "add", "error", True)
 
 
+def test_open_metrics_has_the_newest_trace_of_each_bucket() -> None:
+    counters = Counters()
+    for trace, ms in (("a" * 32, 15.0), ("b" * 32, 16.0), (None, 17.0), ("c" * 32, 1e9)):
+        counters.count("shop", Operation("tools/call", "add", "c", "ok", ms, trace=trace))
+    lines = counters.text({}, 0, open_metrics=True).splitlines()
+    shown = {line.partition(" # ")[0][-12:]: line.partition(" # ")[2] for line in lines if " # " in line}
+    assert [text.rpartition(" ")[0] for text in shown.values()] == [
+        f'{{trace_id="{"b" * 32}"}} 0.016000',
+        f'{{trace_id="{"c" * 32}"}} 1000000.000000',
+    ]
+    assert (lines[-1], lines[-2]) == ("# EOF", "homeport_operations_lost_total 0")
+    assert "# TYPE homeport_operations_lost counter" in lines
+    assert "trace_id" not in counters.text({}, 0)
+
+
 def test_labels_are_escaped_and_bounded() -> None:
     counters = Counters()
     for number in range(MAX_SERIES + 50):

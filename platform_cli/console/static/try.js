@@ -187,7 +187,8 @@ export function start(place, { ask, say, visible, put, signal }) {
     const schema = event.schema && { asked: JSON.stringify(event.schema) };
     if (schema) {
       const answer = await post("form", schema);
-      if (answer) put(form, await answer.text());
+      if (answer?.ok) put(form, await answer.text());
+      else if (answer) failed((await answer.json()).error);
     }
     const row = element("p", "", "actions");
     for (const [label, action, past] of ACTIONS) {

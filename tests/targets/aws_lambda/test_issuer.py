@@ -183,3 +183,25 @@ def test_a_project_with_an_issuer(laptop: Platform, plane: ControlPlane, identit
     assert call("whoami", reader).status_code == 200
     identity.is_broken = False
     laptop.run("destroy", "issued", "--yes")
+
+
+@pytest.mark.whole
+def test_a_release_goes_to_a_stage_with_its_issuer(
+    laptop: Platform, plane: ControlPlane, identity: Identity, tmp_path: Path
+) -> None:
+    staged = "[stages.staging.environment]\nLEVEL = 'debug'\n"
+    project = copy_project(tmp_path, f'[project]\nname = "led"\n{config(identity)}{staged}')
+    laptop.run("deploy", str(project), "--stage", "staging")
+    laptop.run("promote", "staging", "production", str(project))
+    assert laptop.run("status", "led", "--target", "lambda")["auth"] == "oauth"
+    url = plane.url("homeport-led")
+    mcp = httpx.get(f"{url}{METADATA}/mcp", timeout=60).json()["resource"]
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}
+
+    def status(audience: str) -> int:
+        shown = {**HEADERS, "Authorization": f"Bearer {identity.token(audience, scope='tools:read')}"}
+        return httpx.post(f"{url}/mcp", json=message, headers=shown, timeout=60).status_code
+
+    assert [status(mcp), status("https://other.example/mcp")] == [200, 401]
+    for name in ("led", "led-staging"):
+        laptop.run("destroy", name, "--yes")

@@ -268,11 +268,11 @@ def stand_in() -> Iterator[StandIn]:
         server.server_close()
 
 
-def logged(*messages: str, level: str = "error") -> str:
-    """Returns a log with records of the runtime's, as a cluster gives it with times."""
+def logged(*messages: str, level: str = "error", **more: Object) -> str:
+    """Returns a log with records of the runtime's, which have `more`, as a cluster gives it with times."""
     start = int(time.time())
     lines = []
     for at, message in enumerate(messages, start):
-        record = {"time": at, "level": level, "message": message, "release": "v1"}
+        record = {"time": at, "level": level, "message": message, "release": "v1", **more}
         lines.append(f"{time.strftime('%Y-%m-%dT%H:%M:%S.000000000Z', time.gmtime(at))} {json.dumps(record)}\n")
     return "".join(lines)

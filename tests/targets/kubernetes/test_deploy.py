@@ -251,6 +251,22 @@ def test_logs_are_those_of_all_pods_in_order(site: Site) -> None:
 
 
 @pytest.mark.whole
+def test_metrics_are_of_the_calls_in_the_logs_of_all_pods(site: Site) -> None:
+    site.deploy()
+    call = {"tool": "add", "client": "desk/1", "status": "ok", "ms": 2.0, "start": "cold"}
+    failed = {**call, "status": "error", "kind": "exception", "start": "warm"}
+    site.cluster.log = logged("a line") + logged("add: ok", call=call) + logged("add: error", call=failed)
+    pods = len(site.cluster.of_kind("Pod"))
+    found = site.run("metrics", "notes")
+    (row,) = found["rows"]
+    assert (row["key"], row["operations"], row["failed"], row["cold"]) == ("add", 2 * pods, pods, pods)
+    assert row["kinds"] == {"ok": pods, "exception": pods}
+    assert row["p50"] == pytest.approx(2.0, rel=0.05)
+    assert [each["key"] for each in site.run("metrics", "notes", "--by", "release")["rows"]] == ["v1"]
+    assert "not recorded" in site.refused("errors", "notes")["message"]
+
+
+@pytest.mark.whole
 def test_a_new_token_starts_the_pods_anew_in_the_same_release(site: Site) -> None:
     old = site.deploy()["token"]
     hashes = site.cluster.objects["Secret", "notes-token"]["data"]

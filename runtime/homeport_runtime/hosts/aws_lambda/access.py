@@ -14,7 +14,7 @@ from ...guard.names import Names
 
 # The variable with the hash of the project's token, and of the one for a release's handshake.
 TOKEN_HASH = "HOMEPORT_TOKEN_HASH"  # noqa: S105 - its name
-# The variable with the secret of a project without a token, or with client tokens.
+# The variable with the secret of a project whose callers do not all show its token.
 STATE_SECRET = "HOMEPORT_STATE_SECRET"  # noqa: S105 - its name
 # The variable with the URL of somebody else's authorization server, whose tokens callers show.
 ISSUER = "HOMEPORT_ISSUER"
@@ -42,8 +42,8 @@ class LambdaAccess:
         self._state_secret = os.environ.pop(STATE_SECRET, "")
 
     def state_secret(self) -> str | None:
-        """Returns what instances share beside the table: the secret of a project that is open or has client tokens,
-        else the project's token, None as long as no caller has shown it.
+        """Returns what instances share beside the table: the secret of a project whose callers do not all show
+        its token, else that token, None as long as no caller has shown it.
         """
         return self._state_secret or (self._shown if self._project else "")
 
