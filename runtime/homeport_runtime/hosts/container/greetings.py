@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import math
+import re
 import selectors
 import socket
 import time
@@ -49,11 +50,12 @@ class Greetings:
     """Accepts the connections to a listener and reads them beside each other, so that whoever says nothing holds up
     nobody.
 
-    It keeps those that were not asked for yet: their order may be the next.
+    It keeps those whose lines are like `later`, which may be asked for next, and closes others that were not asked for.
     """
 
-    def __init__(self, listener: socket.socket) -> None:
+    def __init__(self, listener: socket.socket, later: re.Pattern[bytes]) -> None:
         listener.setblocking(False)
+        self._later = later
         self._listener = listener
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ)
@@ -68,6 +70,9 @@ class Greetings:
             for line in expected:
                 if line not in found and (connection := self._taken(line)) is not None:
                     found[line] = connection
+            for greeting in list(self._waiting):
+                if greeting.is_whole and not self._later.fullmatch(greeting.line):
+                    self._drop(greeting)
             if len(found) == len(expected) or time.monotonic() >= end:
                 return found
             self._take_in(end)

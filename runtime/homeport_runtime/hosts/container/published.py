@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,8 @@ from .zygote import ContainerZygote
 
 # What the connections of a worker are for, in the order in which a zygote passes descriptors on.
 ROLES = ("control", "stdout", "stderr")
+# What a worker's connections say, the word of an order and a role.
+ORDERED = re.compile(rb"[0-9a-f]{32} (control|stdout|stderr)\n")
 # The connections that wait to be accepted.
 BACKLOG = 1024
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - a container's network is its own
@@ -34,7 +37,7 @@ def main(key: str, ports: Sequence[str], root: Path = Path("/"), address: str = 
     keep_memory_private()
     os.environ["HOME"] = str(Layout(root).home)
     orders, *serving = map(int, ports)
-    greetings = Greetings(_listening(address, orders))
+    greetings = Greetings(_listening(address, orders), ORDERED)
     (supervisor,) = greetings.of((f"{Path(key).read_text()} orders",)).values()
     # A published port takes connections before anybody listens behind it.
     supervisor.sendall(b"\n")

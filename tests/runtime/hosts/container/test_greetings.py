@@ -12,9 +12,9 @@ import pytest
 
 from homeport_runtime.hosts.container import greetings
 from homeport_runtime.hosts.container.greetings import Greetings
-from homeport_runtime.hosts.container.published import ROLES
+from homeport_runtime.hosts.container.published import ORDERED, ROLES
 
-MINE, OTHERS = ([f"{word} {role}" for role in ROLES] for word in ("mine", "others"))
+MINE, OTHERS = ([f"{word} {role}" for role in ROLES] for word in ("a" * 32, "b" * 32))
 
 
 class Door:
@@ -23,7 +23,7 @@ class Door:
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.greetings = stack.enter_context(closing(Greetings(self._listener)))
+        self.greetings = stack.enter_context(closing(Greetings(self._listener, ORDERED)))
 
     def connected(self, said: str = "") -> socket.socket:
         made = self._stack.enter_context(socket.create_connection(self._listener.getsockname()))
@@ -79,3 +79,13 @@ def test_what_belongs_to_the_next_order_is_kept_for_it(door: Door) -> None:
         assert sorted(found) == sorted(order)
         for connection in found.values():
             connection.close()
+
+
+def test_who_says_anything_else_is_sent_away(door: Door) -> None:
+    stranger = door.connected("guessed orders\n")
+    for line in MINE:
+        door.connected(f"{line}\n")
+    for connection in door.greetings.of(MINE).values():
+        connection.close()
+    stranger.settimeout(60)
+    assert stranger.recv(1) == b""
