@@ -59,3 +59,9 @@ def pytest_configure() -> None:
     # A shell's background job ignores Ctrl-C (POSIX, "Signals and Error Handling"), and so would what tests interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaves the keyring of whoever runs the tests alone: what encrypts in a test's own process has its key in a file."""
+    monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)

@@ -29,8 +29,7 @@ LONG_AGO = time.time() - 30 * 86400
 
 
 @pytest.fixture
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+def stores(tmp_path: Path) -> Iterator[Stores]:
     (tmp_path / "home").mkdir()
     opened = open_stores(Home(tmp_path / "home"))
     opened.store.create_project("p", 8701, "key", "/folder")

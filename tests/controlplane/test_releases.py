@@ -53,7 +53,6 @@ Work = Callable[[Made], Awaitable[None]]
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], None]:
-    monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)
     (tmp_path / "home").mkdir()
 
     async def whole(work: Work) -> None:

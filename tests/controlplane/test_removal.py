@@ -20,8 +20,7 @@ from ..support import SERVERS, Platform, with_packages
 
 
 @pytest.fixture
-def stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stores]:
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+def stores(tmp_path: Path) -> Iterator[Stores]:
     (tmp_path / "home").mkdir()
     opened = open_stores(Home(tmp_path / "home"))
     yield opened

@@ -48,11 +48,7 @@ def aws(moto: Moto, monkeypatch: pytest.MonkeyPatch) -> Iterator[AWS]:
 
 
 @pytest.fixture(params=["home", "aws"])
-def kept(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Links, Deployments]]:
-    # The keyring of whoever runs the tests is left alone.
-    monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Links, Deployments]]:
     if request.param == "aws":
         aws = request.getfixturevalue("aws")
         table = Table(aws)

@@ -6,8 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import Any, cast
 
-import pytest
-
 from platform_cli.controlplane.sqlite_deployments import SQLiteDeployments
 from platform_cli.controlplane.sqlite_links import SQLiteLinks, StoreVault
 from platform_cli.controlplane.store import Store
@@ -19,8 +17,7 @@ from platform_cli.pushes.links import Link
 from platform_cli.secrets.sqlite import SQLiteSecretStore
 
 
-def test_previews_end_with_the_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)
+def test_previews_end_with_the_link(tmp_path: Path) -> None:
     store, secrets = Store(tmp_path / "store.db"), SQLiteSecretStore(Home(tmp_path))
     links, deployments = SQLiteLinks(store.db, StoreVault(secrets)), SQLiteDeployments(store.db)
     github = GitHub("https://github.com", "https://api.github.com")

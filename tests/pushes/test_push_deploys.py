@@ -45,8 +45,7 @@ class Repositories:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SQLiteLinks, SQLiteDeployments]]:
-    monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)
+def kept(tmp_path: Path) -> Iterator[tuple[SQLiteLinks, SQLiteDeployments]]:
     store, secrets = Store(tmp_path / "store.db"), SQLiteSecretStore(Home(tmp_path))
     links = SQLiteLinks(store.db, StoreVault(secrets))
     github = GitHub("https://github.com", "https://api.github.com")

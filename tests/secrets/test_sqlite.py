@@ -19,9 +19,7 @@ VALUE = "unique-6f1f0c2e-value"
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """Returns a home, and leaves the keyring of whoever runs the tests alone."""
-    monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)
+def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
 
 
