@@ -63,5 +63,5 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leaves the keyring of whoever runs the tests alone: what encrypts in a test's own process has its key in a file."""
+    """Leaves the keyring of whoever runs the tests alone: what a test's own process encrypts has its key in a file."""
     monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)

@@ -52,6 +52,8 @@ class _Failure:
 
 
 class AlertChecks:
+    """Looks while there is an alert, and tells `alerts` what it finds."""
+
     def __init__(self, alerts: Alerts, stores: Stores, supervisor: Supervisor, edge: Edge) -> None:
         self._alerts = alerts
         self._stores = stores
