@@ -23,6 +23,8 @@ HOST = "127.0.0.1"
 CHUNK = 64 * 1024
 # The seconds in which clients have to read what a worker that has ended wrote last.
 LAST_BYTES_S = 5.0
+# The seconds that a new connection may be on its way to the worker: an engine's own proxy may stand between.
+ON_THE_WAY_S = 1.0
 # The seconds until it is tried again to accept a connection, when there are too many.
 PAUSE_S = 1.0
 # Longer than every message of the control channel.
@@ -48,7 +50,7 @@ async def main(descriptors: Sequence[int], word: str, ports: Mapping[int, int]) 
         asyncio.ensure_future(_copy_output(inside[role][0], output))
         for role, output in zip(ROLES[1:], outputs, strict=True)
     ]
-    ordering = asyncio.ensure_future(_pass_orders(ours[0], inside["control"][1]))
+    ordering = asyncio.ensure_future(_pass_orders(ours[0], inside["control"][1], entrance))
     await _pass_reports(inside["control"][0], ours[1], entrance)
     entrance.close()
     await asyncio.wait(written)
@@ -60,10 +62,14 @@ async def _connected(port: int) -> Streams:
     return await asyncio.open_connection(HOST, port, limit=MAX_MESSAGE)
 
 
-async def _pass_orders(platform: asyncio.StreamReader, worker: asyncio.StreamWriter) -> None:
+async def _pass_orders(platform: asyncio.StreamReader, worker: asyncio.StreamWriter, entrance: Entrance) -> None:
     with contextlib.suppress(OSError):
         while line := await platform.readline():
             if (order := _for_container(line)) is not None:
+                if json.loads(order).get("do") == "close":
+                    # Nobody but this worker can take what is on its way to it.
+                    entrance.close()
+                    await entrance.settled()
                 worker.write(order)
                 await worker.drain()
         worker.close()
@@ -109,6 +115,8 @@ class Entrance:
         self._arrivals = (sockets[0], sockets[2]) if sockets else None
         self._accepts = False
         self._open: set[asyncio.Task[None]] = set()
+        # Of each open connection, whether the worker has answered on it.
+        self._answered: set[asyncio.Event] = set()
 
     def note(self, report: bytes) -> None:
         """Starts and stops accepting as a worker reports."""
@@ -135,6 +143,13 @@ class Entrance:
             self._accepts = False
             for each in self._arrivals:
                 asyncio.get_running_loop().remove_reader(each)
+
+    async def settled(self) -> None:
+        """Waits until the worker has answered on each connection that it was given, for a time at most."""
+        if waiting := [asyncio.ensure_future(answered.wait()) for answered in self._answered]:
+            _done, silent = await asyncio.wait(waiting, timeout=ON_THE_WAY_S)
+            for each in silent:
+                each.cancel()
 
     async def ended(self) -> None:
         """Waits until what a worker that has ended wrote last is on its way to the clients."""
@@ -168,12 +183,20 @@ class Entrance:
 
     def _pass_on(self, connection: socket.socket) -> None:
         connection.setblocking(False)
-        task = asyncio.ensure_future(_pass_on(connection, self._port))
+        answered = asyncio.Event()
+        task = asyncio.ensure_future(_pass_on(connection, self._port, answered))
         self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        self._answered.add(answered)
+
+        def end(_task: asyncio.Task[None]) -> None:
+            self._open.discard(task)
+            self._answered.discard(answered)
+            answered.set()
+
+        task.add_done_callback(end)
 
 
-async def _pass_on(connection: socket.socket, port: int) -> None:
+async def _pass_on(connection: socket.socket, port: int, answered: asyncio.Event) -> None:
     with contextlib.suppress(OSError):
         client = await asyncio.open_connection(sock=connection)
         try:
@@ -184,16 +207,19 @@ async def _pass_on(connection: socket.socket, port: int) -> None:
         for writer in (client[1], server[1]):
             writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         asking = asyncio.ensure_future(_copy(client[0], server[1]))
-        await _copy(server[0], client[1])
+        await _copy(server[0], client[1], answered)
         asking.cancel()
         server[1].close()
         client[1].close()
         await client[1].wait_closed()
 
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, begun: asyncio.Event | None = None) -> None:
+    """Copies until the end, and sets `begun` with the first bytes."""
     with contextlib.suppress(OSError):
         while data := await reader.read(CHUNK):
+            if begun is not None:
+                begun.set()
             writer.write(data)
             await writer.drain()
         writer.write_eof()
