@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import ipaddress
 import json
 import re
@@ -17,9 +16,6 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from platform_cli.audit.book import AuditBook, durable
 from platform_cli.audit.chain import NOTHING, follow
@@ -36,6 +32,7 @@ from platform_cli.errors import InputError, NotFoundError
 from platform_cli.home import Home
 from platform_cli.outbound.signature import signed
 from platform_cli.secrets.sqlite import SQLiteSecretStore
+from tests.certificates import self_signed
 from tests.otlp.collector import collector
 
 CALL = Entry(
@@ -119,27 +116,10 @@ async def until(holds: Callable[[], bool]) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
+    made, private = self_signed(names, is_authority=True)
     folder = tmp_path_factory.mktemp("tls")
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "ca.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "ca.pem").write_bytes(made)
     (folder / "key.pem").write_bytes(private)
     return folder
 
