@@ -102,7 +102,8 @@ def _text(value: object, most: int) -> str | None:
     """Returns a text that every encoding has, without what could steer a terminal."""
     if not isinstance(value, str):
         return None
-    return "".join(each if each.isprintable() else "?" for each in value[:most])
+    text = value[:most]
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _id(value: object, digits: int) -> str | None:
