@@ -15,6 +15,7 @@ from ..home import Home
 from .bounds import package_bounds, sdk_bounds
 from .bundle import BundleDraft, describe, find_bundle
 from .code import Code, read_code
+from .fitting import fitting_lock
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
@@ -98,7 +99,16 @@ def install(
         if project.issuer is not None:
             requirements = replace(requirements, runtime=(*requirements.runtime, *ISSUER_REQUIREMENTS))
         note(_origin(requirements))
-        lock, locked = make_lock(requirements, interpreter, home.cache)
+        if wanted_python(project) is None:
+            interpreter, lock, locked = fitting_lock(
+                requirements,
+                interpreter,
+                lambda python: packages_for(find_interpreter(python, home.cache)),
+                home.cache,
+                note,
+            )
+        else:
+            lock, locked = make_lock(requirements, interpreter, home.cache)
         for text in [*lock.notes, *(_moved_branches(requirements, lock) if locked else ())]:
             note(text)
         packages, known = lock_packages(project, home.cache)
