@@ -26,7 +26,9 @@ _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 _FILE_URL = re.compile(r"\bfile://(/[^\s#;]+)")
 _NO_BUILD = re.compile(r"no usable wheels|no-build|[Bb]uilding (?:source|from source)|is disabled")
 # Of an index's page, and of a package's own metadata.
-_PYTHON = re.compile(r"Python version \(\S+\) does not satisfy Python(\S+)|requires Python ([^\s,a-z]+(?:, [^\s,a-z]+)*)")
+_PYTHON = re.compile(
+    r"Python version \(\S+\) does not satisfy Python(\S+)|requires Python ([^\s,a-z]+(?:, [^\s,a-z]+)*)"
+)
 _CAUSE = re.compile(r"^\s*(?:cause:|Caused by:|[├╰]─▶)\s*")
 _CONCLUSION = re.compile(
     r",? we can conclude that (?:your requirements|all versions of .{1,80}) (?:are|is) unsatisfiable\.?$"
