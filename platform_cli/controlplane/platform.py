@@ -91,7 +91,7 @@ class Platform:
 
     async def tell_issuer(self) -> None:
         """Tells workers where people sign in, which the control plane's port decides: it may have changed."""
-        for project in self.sign_in.all():
+        for project in self.sign_in.all_here():
             with contextlib.suppress(HomeportError):
                 async with self.releases.lock(project.name):
                     await self.releases.admit(project.name)

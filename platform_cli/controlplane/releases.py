@@ -212,10 +212,7 @@ class Releases:
         async with self.lock(project):
             self._store.project(project)
             server = self._sign_in.server
-            if not server.grants.has(project, user):
-                raise NotFoundError(
-                    f"{user} has not signed in to {project}", hint=f"`homeport users list {project}` shows who has"
-                )
+            server.check_signed_in(project, user)
             # First, so that after a kill the same command does the rest.
             server.keys.replace(project)
             ended = server.grants.end_of(project, user)
