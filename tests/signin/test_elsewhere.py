@@ -193,6 +193,8 @@ def test_an_image_that_does_not_know_its_url_does_not_start(away: Away, tmp_path
 def test_users_of_somebody_elses_server_are_its_own_affair(platform: Platform, tmp_path: Path) -> None:
     text = '[auth]\nmode = "oauth"\nissuer = "https://id.example.com"\nusers = { a = ["*"] }\n'
     with pytest.raises(CommandFailedError) as caught:
-        platform.run("platform", "resource", "add", str(with_config(SERVER, text, tmp_path)), "--url", "https://x.example")
+        platform.run(
+            "platform", "resource", "add", str(with_config(SERVER, text, tmp_path)), "--url", "https://x.example"
+        )
     said: Any = caught.value.error
     assert (caught.value.code, "decides who may" in said["message"]) == (2, True)

@@ -17,7 +17,10 @@ from tests.e2e.probing import wait_for
 
 # The layers on top of the base: packages, runtime, app.
 OWN = 3
-START = "import sys; sys.path.append({runtime!r}); from pathlib import Path; from homeport_runtime.hosts.container.serve import main; main(Path({root!r}))"
+START = (
+    "import sys; from pathlib import Path; sys.path.append({runtime!r}); "
+    "from homeport_runtime.hosts.container.serve import main; main(Path({root!r}))"
+)
 
 
 def unpack(layout: Path, root: Path) -> Path:
