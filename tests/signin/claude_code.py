@@ -68,7 +68,7 @@ class ClaudeCode:
         """Signs `person` in to a server that was added, and returns the page that was opened."""
         # It signs people in at a terminal only.
         ours, its = pty.openpty()
-        command = [self._program, "mcp", "login", server]
+        command: list[str | Path] = [self._program, "mcp", "login", server]
         process = subprocess.Popen(command, env=self._environment, cwd=self._home, stdin=its, stdout=its)
         with ended_in_time(process):
             os.close(its)
