@@ -20,7 +20,7 @@ from .deploy import read_project
 from .image_delivery import deliver, output_option, push_option, push_reference, report
 from .options import ServerArguments, json_option, server_arguments, stage_option
 from .output import Output
-from .registration import register_image, registration_of
+from .registration import register_later, registration_of
 from .upgrade import read_upgrade, upgrade_option
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def image_command(
         image, name = _make(project, output, stages)
         delivered = deliver(image, name, folder, to, stages)
         if registration is not None:
-            register_image(registration, project, name, output)
+            register_later(registration, project, name, output)
     finally:
         output.stop_spinner()
     output.result(*report(image, name, delivered, stages))

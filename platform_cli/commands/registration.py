@@ -47,16 +47,14 @@ def register(
     return registered
 
 
-def register_image(registration: Registration, project: Project, name: str, output: Output) -> None:
-    """Registers a project that is to run in a container at its public names, or says how it is registered."""
+def register_later(registration: Registration, project: Project, name: str, output: Output) -> None:
+    """Registers a project that somebody else will run at its public names, or says how it is registered."""
     from ..platform_client.issuing import public_urls
 
     if urls := public_urls(project):
         output.note(registered_line(registration.carry_out(name, urls), project))
     else:
-        output.note(
-            "once its URL is known: `homeport platform resource add --url URL`, and HOMEPORT_URLS=URL for the container"
-        )
+        output.note("nobody can sign in yet; once its URL is known: `homeport platform resource add --url URL`")
 
 
 def _safe(urls: Iterable[str]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from homeport_runtime.guard.scopes import Scopes
 
 from ..config.hosts import is_public
-from ..config.issuers import GITHUB, SIGN_IN_SECRET, Issuer
+from ..config.issuers import GITHUB, SIGN_IN_SECRET, Issuer, check_issuer_decides
 from ..config.project import Project
 from ..errors import ConfigError, HomeportError, PlatformError
 from ..home import Home
@@ -100,13 +100,7 @@ class Registration:
         if platform is not None:
             _login_secret(project)
             return cls(project, platform)
-        for key, value in (("users", project.users), ("login", project.login)):
-            if value is not None:
-                raise ConfigError(
-                    f'"auth.{key}" is for sign-in by a platform: an issuer of your own decides who may',
-                    hint=f"if {project.issuer.url} is a platform, `homeport platform login {project.issuer.url}` "
-                    "lets this machine register the project there",
-                )
+        check_issuer_decides(project)
         return None
 
     def carry_out(self, name: str, urls: Sequence[str]) -> ListedResource:
