@@ -27,9 +27,9 @@ def urls_of(cluster: Cluster, project: str, host: str | None) -> Addresses:
 def status_of(cluster: Cluster, project: str, live: Live) -> Status:
     """Returns the status as far as it needs no question for this project alone."""
     active, counts = live.active, Counts.of(live.deployment or {"spec": {}, "metadata": {"generation": 0}})
-    auth: Literal["token", "none"] | None = None
+    auth: Literal["token", "oauth", "none"] | None = None
     if active:
-        auth = "token" if active.secret_of("HOMEPORT_TOKEN_HASH") else "none"
+        auth = "oauth" if active.issuer else "token" if active.secret_of("HOMEPORT_TOKEN_HASH") else "none"
     return {
         **urls_of(cluster, project, live.said(HOST)),
         "project": project,

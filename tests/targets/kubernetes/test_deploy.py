@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import sys
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 
 from platform_cli.config.image_reference import parse_reference
+from platform_cli.home import Home
 from platform_cli.images.push import push_image
 from platform_cli.images.registry import Repository
+from platform_cli.platform_client.connections import keep_token
 from tests.images.bases import tiny_base
 from tests.images.registries import registry
 from tests.support import SERVERS, SMALLEST, CommandFailedError, Platform, with_packages
@@ -283,3 +287,32 @@ def test_an_older_cluster_lacks_what_counts_pods(site: Site) -> None:
     site.configure()
     site.deploy()
     assert "PodDisruptionBudget notes" not in names_of(site.cluster)
+
+
+@pytest.mark.whole
+def test_callers_sign_in_at_a_platform(site: Site, tmp_path: Path) -> None:
+    platform = Platform(tmp_path / "platform")
+    platform.run("platform", "start")
+    try:
+        issuer = platform.api.platform()["api_url"] or ""
+        signs_in = f'[auth]\nmode = "oauth"\nissuer = "{issuer}"\n'
+        site.configure(signs_in)
+        assert "at which URL" in site.refused("deploy", str(site.folder))["message"]
+        keep_token(issuer, platform.run("platform", "token", "create", "laptop")["token"], Home(site.homeport.home))
+        site.configure(f'{signs_in}[domains]\nnames = ["notes.example.com"]\n')
+        made = site.deploy()
+        assert (made["auth"], made["url"]) == ("oauth", "https://notes.example.com")
+        (resource,) = platform.run("platform", "resource", "list")["resources"]
+        assert (resource["name"], resource["urls"]) == ("notes@notes.example.com", ["https://notes.example.com"])
+        image = parse_reference(site.deployment()["spec"]["template"]["spec"]["containers"][0]["image"])
+        with Repository(image) as repository:
+            layers = json.loads(repository.manifest(image.digest or ""))["layers"]
+            app = io.BytesIO(b"".join(repository.pull(layers[-1]["digest"])))
+        with tarfile.open(fileobj=app) as tar:
+            said = json.load(tar.extractfile("opt/homeport/bundle/issuer.json") or io.BytesIO())
+        assert (said["issuer"], said["urls"]) == (issuer, ["https://notes.example.com"])
+        assert [key["alg"] for key in said["jwks"]] == ["ES256"]
+        assert not site.deploy()["changed"]
+        assert "sign_in_url" not in site.run("connect", "notes", "--client", "cursor")
+    finally:
+        platform.stop()

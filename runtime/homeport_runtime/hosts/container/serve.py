@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...errors import ServerError
 from ...telemetry import emit, store_output
@@ -17,6 +18,9 @@ from .first_process import ENDING, FirstProcess, explained
 from .job import make_job
 from .layout import Layout
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .issuer import IssuerWatch
 
 
 def main(root: Path = Path("/")) -> NoReturn:
@@ -47,9 +51,19 @@ def _serve(job: dict[str, Any], listener: socket.socket, drain_delay_s: float) -
         _become_worker(theirs, listener)
     theirs.close()
     store_output(NO_SECRETS, **job["origin"])
-    first = FirstProcess(worker, ours, listener, Scrubber(job["secrets"]).text, drain_delay_s)
+    first = FirstProcess(worker, ours, listener, Scrubber(job["secrets"]).text, drain_delay_s, _issuer(job["access"]))
     first.tell(**job)
     os._exit(first.run())
+
+
+def _issuer(access: Mapping[str, Any] | None) -> IssuerWatch | None:
+    """Returns what fetches the keys of the authorization server whose tokens callers show, None if they show none."""
+    if access is None or access["oauth"] is None:
+        return None
+    # Imported late, since most images have no issuer.
+    from .issuer import IssuerWatch
+
+    return IssuerWatch(access["oauth"]["jwks_uri"], access)
 
 
 def _become_worker(control: socket.socket, listener: socket.socket) -> NoReturn:

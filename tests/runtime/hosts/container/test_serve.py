@@ -324,7 +324,7 @@ def test_the_health_check_knows_whether_it_answers(start_image: Start) -> None:
 
 
 def test_settings() -> None:
-    assert Settings.read({}) == Settings(DEFAULT_PORT, None, None, None, (), DRAIN_DELAY_S, None)
+    assert Settings.read({}) == Settings(DEFAULT_PORT, None, None, None, (), (), DRAIN_DELAY_S, None)
     both = Settings.read({"HOMEPORT_TOKEN": TOKEN, "HOMEPORT_TOKEN_HASH": "0" * 64, "HOMEPORT_NAMES": "a, b,"})
     assert (both.names, both.token, both.token_hash) == (("a", "b"), TOKEN, f"{'0' * 64},{HASH}")
     for wrong in (
