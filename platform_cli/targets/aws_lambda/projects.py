@@ -23,8 +23,9 @@ from ...contract import compare
 from ...errors import InputError, NotFoundError
 from ...log_query import LogQuery
 from ...origin import Origin, describe_release
+from ...telemetry.error_store import Failed
 from ..base import Removal
-from ..log_errors import KEPT_S, group_of, groups_of, refuse_change
+from ..log_errors import KEPT_S, LoggedErrors
 from ..log_metrics import metrics_of
 from . import client_tokens
 from .client import AWS, aws_errors
@@ -32,6 +33,7 @@ from .code import contract_of, fetched, manifest_of
 from .cost import estimate
 from .errors import read_errors
 from .fronts import read_front
+from .group_states import TableStates
 from .live import Live, check_can_change, check_not_of_stack, read_live
 from .lock import deploy_lock
 from .logs import read_audit, read_logs
@@ -235,16 +237,22 @@ class LambdaProjects:
 
     def errors(self, project: str) -> list[ErrorGroup]:
         with aws_errors():
-            self._read(project)
-            return groups_of(project, read_errors(self.aws, project, time.time() - KEPT_S))
+            return self._errors(project, self._read(project)).groups()
 
     def error(self, project: str, group: int) -> ErrorGroupDetail:
         with aws_errors():
-            self._read(project)
-            return group_of(project, read_errors(self.aws, project, time.time() - KEPT_S), group)
+            return self._errors(project, self._read(project)).group(group)
 
-    def change_error(self, _project: str, _group: int, _state: Change) -> ErrorGroupDetail:
-        refuse_change()
+    def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        with aws_errors():
+            live = self._read(project)
+            return self._errors(project, live).change(group, state, live.newest)
+
+    def _errors(self, project: str, live: Live) -> LoggedErrors:
+        def read() -> Iterator[Failed]:
+            return read_errors(self.aws, project, time.time() - KEPT_S)
+
+        return LoggedErrors(project, read, TableStates(self.aws, project, live))
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields what instances have printed of it, as far as it is kept."""

@@ -57,6 +57,7 @@ RESOURCES = {
     "Pod": _Resource("v1", "pods"),
     "Service": _Resource("v1", "services"),
     "Secret": _Resource("v1", "secrets"),
+    "ConfigMap": _Resource("v1", "configmaps"),
     "HorizontalPodAutoscaler": _Resource("autoscaling/v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": _Resource("policy/v1", "poddisruptionbudgets"),
 }
@@ -118,8 +119,12 @@ class Cluster:
         return applied
 
     def annotate(self, kind: str, name: str, annotations: Mapping[str, str]) -> None:
-        sent = _Sent({}, {"metadata": {"annotations": annotations}}, "merge-patch+json")
-        self._asked_for("PATCH", self._path(kind, name), f"{kind} {name}", sent)
+        self.merge(kind, name, {"metadata": {"annotations": annotations}})
+
+    def merge(self, kind: str, name: str, changes: Object) -> bool:
+        """Changes these members of an object, and tells whether it is there."""
+        sent = _Sent({}, changes, "merge-patch+json")
+        return self._asked_for("PATCH", self._path(kind, name), f"{kind} {name}", sent) is not None
 
     def create(self, wanted: Object) -> None:
         said = f"{wanted['kind']} {wanted['metadata']['name']}"

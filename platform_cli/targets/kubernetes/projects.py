@@ -24,13 +24,14 @@ from ...log_query import LogQuery
 from ...origin import Origin, describe_release, this_user
 from ...secrets.base import check_secret, check_secret_name
 from ..base import Note, Removal
-from ..log_errors import refuse_errors
+from ..log_errors import LoggedErrors
 from ..log_metrics import calls_of, metrics_of
 from .cluster import Cluster, Object
 from .desired import as_release, with_template
+from .group_states import ConfigMapStates
 from .keys import renew_token
 from .live import Live, Release, read_live
-from .logs import read_audit, read_logs
+from .logs import read_audit, read_errors, read_logs
 from .names import PROJECT, RESTARTED_AT, annotations_of, check_name_fits
 from .removal import Found, find_all, remove_all
 from .secrets import ProjectSecrets, has_other_values
@@ -201,14 +202,21 @@ class KubernetesProjects:
         records = read_logs(self.cluster, project, follow=False, query=LogQuery(since=since))
         return metrics_of(project, calls_of(project, records), since, time.time(), by)
 
-    def errors(self, _project: str) -> list[ErrorGroup]:
-        refuse_errors("on Kubernetes")
+    def errors(self, project: str) -> list[ErrorGroup]:
+        """Returns the groups of the errors that the pods that there are have in their logs."""
+        return self._errors(project, self._read(project)).groups()
 
-    def error(self, _project: str, _group: int) -> ErrorGroupDetail:
-        refuse_errors("on Kubernetes")
+    def error(self, project: str, group: int) -> ErrorGroupDetail:
+        return self._errors(project, self._read(project)).group(group)
 
-    def change_error(self, _project: str, _group: int, _state: Change) -> ErrorGroupDetail:
-        refuse_errors("on Kubernetes")
+    def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        live = self._read(project)
+        return self._errors(project, live).change(group, state, live.next_number - 1)
+
+    def _errors(self, project: str, live: Live) -> LoggedErrors:
+        # `_read` has found one.
+        states = ConfigMapStates(self.cluster, project, live.deployment or {})
+        return LoggedErrors(project, lambda: read_errors(self.cluster, project), states)
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields what instances have printed of it, as far as it is kept."""

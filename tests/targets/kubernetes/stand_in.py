@@ -29,6 +29,7 @@ KINDS = {
     "pods": "Pod",
     "services": "Service",
     "secrets": "Secret",
+    "configmaps": "ConfigMap",
     "horizontalpodautoscalers": "HorizontalPodAutoscaler",
     "poddisruptionbudgets": "PodDisruptionBudget",
 }
@@ -124,7 +125,7 @@ class StandIn:
         if there is None:
             return 404, _status(404, "NotFound", f"{name} not found")
         if verb == "patch":
-            there["metadata"].setdefault("annotations", {}).update(body["metadata"]["annotations"])
+            _merge(there, body)
         if verb == "delete":
             if body["preconditions"]["uid"] != there["metadata"]["uid"]:
                 return 409, _status(409, "Conflict", "another uid")
@@ -219,6 +220,15 @@ class StandIn:
             self._store("Pod", {"metadata": metadata, "spec": template["spec"]}, None)["status"] = status
 
 
+def _merge(there: Object, changes: Object) -> None:
+    """Changes an object as RFC 7396 says; nothing is removed so here."""
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            _merge(there.setdefault(name, {}), value)
+        else:
+            there[name] = value
+
+
 def _status(code: int, reason: str, message: str) -> Object:
     return {"kind": "Status", "code": code, "reason": reason, "message": message}
 
@@ -271,8 +281,13 @@ def stand_in() -> Iterator[StandIn]:
 def logged(*messages: str, level: str = "error", **more: Object) -> str:
     """Returns a log with records of the runtime's, which have `more`, as a cluster gives it with times."""
     start = int(time.time())
-    lines = []
-    for at, message in enumerate(messages, start):
-        record = {"time": at, "level": level, "message": message, "release": "v1", **more}
-        lines.append(f"{time.strftime('%Y-%m-%dT%H:%M:%S.000000000Z', time.gmtime(at))} {json.dumps(record)}\n")
-    return "".join(lines)
+    return "".join(
+        logged_line({"time": at, "level": level, "message": message, "release": "v1", **more}, at)
+        for at, message in enumerate(messages, start)
+    )
+
+
+def logged_line(record: Object, at: float | None = None) -> str:
+    """Returns a line that a pod has printed at `at`, as a cluster gives it with its time."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime(at))
+    return f"{stamp} {json.dumps(record, separators=(',', ':'))}\n"

@@ -19,7 +19,7 @@ from tests.images.bases import tiny_base
 from tests.images.registries import registry
 from tests.support import SERVERS, SMALLEST, CommandFailedError, Platform, with_packages
 
-from .stand_in import READY, Object, StandIn, condition, logged, stand_in, waits
+from .stand_in import READY, Object, StandIn, condition, logged, logged_line, stand_in, waits
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
 SECRET = "a value that only a Secret has"
@@ -99,6 +99,13 @@ def site(machine: tuple[Platform, str, str], tmp_path: Path) -> Iterator[Site]:
         made.configure()
         made.run("set-secret", "API_KEY", SECRET, "--project", "notes")
         yield made
+
+
+def raised(message: str, function: str, release: str = "v1") -> str:
+    """Returns a log with the record of an error."""
+    frame = {"file": "server.py", "function": function, "line": 7, "own": True}
+    error = {"type": "KeyError", "message": message, "method": "tools/call", "name": "find", "frames": [frame]}
+    return logged_line({"error": error, "time": 1.0, "project": "notes", "release": release})
 
 
 def names_of(cluster: StandIn) -> set[str]:
@@ -263,7 +270,49 @@ def test_metrics_are_of_the_calls_in_the_logs_of_all_pods(site: Site) -> None:
     assert row["kinds"] == {"ok": pods, "exception": pods}
     assert row["p50"] == pytest.approx(2.0, rel=0.05)
     assert [each["key"] for each in site.run("metrics", "notes", "--by", "release")["rows"]] == ["v1"]
-    assert "not recorded" in site.refused("errors", "notes")["message"]
+
+
+@pytest.mark.whole
+def test_errors_of_all_pods_are_grouped_and_resolved(site: Site) -> None:
+    site.deploy()
+    pods = len(site.cluster.of_kind("Pod"))
+    site.cluster.log = raised("'x'", "find") + raised("other", "seek") + logged("a line")
+    found = {each["message"]: each for each in site.run("errors", "notes")["errors"]}
+    assert {message: each["count"] for message, each in found.items()} == {"'x'": pods, "other": pods}
+    said = site.homeport.start("logs", "notes", "--target", "kubernetes").wait(60).stdout
+    assert {json.loads(line)["message"] for line in said.splitlines()} == {"a line"}, "errors are no lines of the log"
+
+    error = found["'x'"]
+    number = str(error["id"])
+    whole = site.run("errors", "notes", number)
+    assert (whole["where"], whole["first_release"], whole["samples"][0]["frames"][0]["line"]) == (
+        "server.py:7",
+        "v1",
+        7,
+    )
+    changed = site.run("errors", "notes", number, "resolve")
+    assert (changed["state"], changed["state_release"], changed["count"]) == ("resolved", "v1", pods)
+    site.run("errors", "notes", str(found["other"]["id"]), "mute")
+    assert site.run("errors", "notes")["errors"] == []
+    site.edit()
+    site.deploy()
+    site.cluster.log = raised("'x'", "find", "v2") + raised("other", "seek", "v2")
+    (back,) = site.run("errors", "notes")["errors"]
+    assert (back["id"], back["state"], back["state_release"]) == (error["id"], "regressed", "v2")
+    assert "no error 9" in site.refused("errors", "notes", "9", "mute")["message"]
+    site.run("destroy", "notes", "--yes")
+    assert not site.cluster.objects, "the states go with the Deployment"
+
+
+@pytest.mark.whole
+def test_states_are_kept_in_no_object_of_others(site: Site) -> None:
+    site.deploy()
+    site.cluster.log = raised("'x'", "find")
+    site.cluster.put("ConfigMap", "notes-errors")
+    before = dict(site.cluster.objects["ConfigMap", "notes-errors"])
+    (error,) = site.run("errors", "notes")["errors"]
+    assert "is not homeport's" in site.refused("errors", "notes", str(error["id"]), "mute")["message"]
+    assert site.cluster.objects["ConfigMap", "notes-errors"] == before
 
 
 @pytest.mark.whole
