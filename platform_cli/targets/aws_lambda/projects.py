@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from ...api.audit_entry import AuditEntry, Verified
 from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
@@ -24,7 +25,7 @@ from ...errors import InputError, NotFoundError
 from ...log_query import LogQuery
 from ...origin import Origin, describe_release
 from ...telemetry.error_store import Failed
-from ..base import Removal
+from ..base import Endpoint, Removal
 from ..log_errors import KEPT_S, LoggedErrors
 from ..log_metrics import metrics_of
 from . import client_tokens
@@ -62,8 +63,9 @@ class LambdaProjects:
     def deployed_from(self, _place: str) -> str | None:
         return None
 
-    def mcp_url(self, project: str) -> str:
-        return self.status(project)["mcp_url"]
+    @contextmanager
+    def reached(self, project: str) -> Iterator[Endpoint]:
+        yield Endpoint.of(self.status(project))
 
     def list_projects(self) -> list[Status]:
         with aws_errors():

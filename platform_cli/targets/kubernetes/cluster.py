@@ -11,11 +11,11 @@ from __future__ import annotations
 import ssl
 import tempfile
 import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypedDict
 
 import httpx
 
@@ -36,7 +36,7 @@ ATTEMPTS, BETWEEN_S = 10, 1.0
 TRANSIENT = (429, 500, 502, 503, 504)
 # The number of objects of one answer of a list.
 PAGE = 250
-UNAUTHORIZED, NOT_FOUND = 401, 404
+SWITCHING_PROTOCOLS, UNAUTHORIZED, NOT_FOUND = 101, 401, 404
 # The answer for the log of a container that has not started.
 NOT_YET = 400
 
@@ -70,6 +70,14 @@ class _Sent:
     query: Mapping[str, str] = field(default_factory=dict)
     content: Object | None = None
     kind: str = "json"
+
+
+class Connected(Protocol):
+    """Is a connection whose protocol is another one by now (httpx's extension `network_stream`)."""
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes: ...
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None: ...
 
 
 class Cluster:
@@ -142,6 +150,25 @@ class Cluster:
         answer = self._asked_for("GET", path, f"log of {pod}", _Sent(query), (NOT_FOUND, NOT_YET))
         return answer.text if answer is not None else ""
 
+    @asynccontextmanager
+    async def upgraded(
+        self, pod: str, part: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> AsyncIterator[Connected]:
+        """Yields the connection to a part of a pod, once the cluster has agreed to another protocol on it."""
+        said = f"{part} of {pod}"
+        with self._explained():
+            async with (
+                httpx.AsyncClient(**_settings(self.connection)) as client,
+                client.stream(
+                    "GET", f"{self._path('Pod', pod)}/{part}", params=dict(query), headers=dict(headers),
+                    extensions=_extensions(self.connection),
+                ) as answer,
+            ):  # fmt: skip
+                if answer.status_code != SWITCHING_PROTOCOLS:
+                    await answer.aread()
+                    raise explain(answer, said, self.connection)
+                yield answer.extensions["network_stream"]
+
     def serves(self, kind: str) -> bool:
         """Tells whether this cluster's version knows such objects."""
         return self._asked_for("GET", RESOURCES[kind].path, kind) is not None
@@ -201,7 +228,10 @@ class Cluster:
             left -= 1
             try:
                 query = dict(sent.query)
-                answer = self._client.request(method, path, params=query, json=sent.content, headers=headers)
+                answer = self._client.request(
+                    method, path, params=query, json=sent.content, headers=headers,
+                    extensions=_extensions(self.connection),
+                )  # fmt: skip
             except httpx.TransportError:
                 if not left:
                     raise
@@ -213,7 +243,7 @@ class Cluster:
     @property
     def _client(self) -> httpx.Client:
         if self._opened is None:
-            self._opened = _connect(self.connection)
+            self._opened = httpx.Client(**_settings(self.connection))
         return self._opened
 
     @contextmanager
@@ -228,24 +258,34 @@ class Cluster:
             ) from None
 
 
-def _connect(connection: Connection) -> httpx.Client:
+class _Settings(TypedDict):
+    """Is what clients of a cluster have in common."""
+
+    base_url: str
+    verify: ssl.SSLContext
+    auth: httpx.Auth | None
+    headers: dict[str, str]
+    timeout: float
+    proxy: str | None
+
+
+def _settings(connection: Connection) -> _Settings:
     login = connection.login
     plugin = _Plugin(connection, login.plugin) if login.plugin else None
     first = plugin.credentials if plugin else None
     certificate = (first.certificate, first.key) if first and first.certificate else (login.certificate, login.key)
-    headers = {"Accept": "application/json, */*", "User-Agent": "homeport"}
-    client = httpx.Client(
-        base_url=connection.server,
-        verify=_trusting(connection, *certificate),
-        auth=plugin or _auth(login),
-        headers=headers,
-        timeout=TIMEOUT_S,
-        proxy=connection.proxy,
-    )
-    if connection.server_name:
-        name = connection.server_name
-        client.event_hooks = {"request": [lambda request: request.extensions.update(sni_hostname=name)]}
-    return client
+    return {
+        "base_url": connection.server,
+        "verify": _trusting(connection, *certificate),
+        "auth": plugin or _auth(login),
+        "headers": {"Accept": "application/json, */*", "User-Agent": "homeport"},
+        "timeout": TIMEOUT_S,
+        "proxy": connection.proxy,
+    }
+
+
+def _extensions(connection: Connection) -> dict[str, str]:
+    return {"sni_hostname": connection.server_name} if connection.server_name else {}
 
 
 def _trusting(connection: Connection, certificate: bytes | None, key: bytes | None) -> ssl.SSLContext:

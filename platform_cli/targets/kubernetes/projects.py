@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 
 from ...api.audit_entry import AuditEntry, Verified
 from ...api.deployment import DeploymentEntry
@@ -23,7 +25,7 @@ from ...errors import HomeportError, InputError, NotFoundError, ReleaseError
 from ...log_query import LogQuery
 from ...origin import Origin, describe_release, this_user
 from ...secrets.base import check_secret, check_secret_name
-from ..base import Note, Removal
+from ..base import Endpoint, Note, Removal
 from ..log_errors import LoggedErrors
 from ..log_metrics import calls_of, metrics_of
 from .cluster import Cluster, Object
@@ -35,7 +37,7 @@ from .logs import read_audit, read_errors, read_logs
 from .names import PROJECT, RESTARTED_AT, annotations_of, check_name_fits
 from .removal import Found, find_all, remove_all
 from .secrets import ProjectSecrets, has_other_values
-from .status import status_of, whole_status
+from .status import is_known, status_of, whole_status
 from .switch import switch
 
 
@@ -54,8 +56,18 @@ class KubernetesProjects:
         found = [status["project"] for status in self.list_projects() if status["folder"] == place]
         return found[0] if len(found) == 1 else None
 
-    def mcp_url(self, project: str) -> str:
-        return self.status(project)["mcp_url"]
+    @contextmanager
+    def reached(self, project: str) -> Iterator[Endpoint]:
+        """Yields the URL where it can be reached from here, else a port of this machine that leads to the pods."""
+        endpoint = Endpoint.of(self.status(project))
+        if is_known(endpoint.name):
+            yield endpoint
+            return
+        # Imported late, since few commands need it.
+        from .forwarding import forwarded
+
+        with forwarded(self.cluster, project, self.note) as port:
+            yield replace(endpoint, url=f"http://127.0.0.1:{port}/mcp")
 
     def list_projects(self) -> list[Status]:
         deployments = self.cluster.list("Deployment", {"app.kubernetes.io/managed-by": "homeport"})

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
+from platform_cli.clients.mcp_client import list_tools
 from platform_cli.config.image_reference import parse_reference
 from platform_cli.images.push import push_image
 from platform_cli.images.registry import Repository
+from tests.console.chromium import node
 from tests.images.bases import tiny_base
 from tests.images.registries import registry
-from tests.support import SERVERS, SMALLEST, CommandFailedError, Platform, with_packages
+from tests.runtime.conftest import python_with
+from tests.runtime.hosts.container.images import make_image, serving, start
+from tests.runtime.workers import MCP2
+from tests.support import ROOT, SERVERS, SMALLEST, CommandFailedError, Platform, with_packages
 
 from .stand_in import READY, Object, StandIn, condition, logged, logged_line, stand_in, waits
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+ADD = """
+@mcp.tool()
+def add(a: int, b: int) -> int:
+    return a + b
+"""
 SECRET = "a value that only a Secret has"
 CONFIG = """
 [project]
@@ -313,6 +327,58 @@ def test_states_are_kept_in_no_object_of_others(site: Site) -> None:
     (error,) = site.run("errors", "notes")["errors"]
     assert "is not homeport's" in site.refused("errors", "notes", str(error["id"]), "mute")["message"]
     assert site.cluster.objects["ConfigMap", "notes-errors"] == before
+
+
+@pytest.fixture
+def served(site: Site, tmp_path: Path) -> Iterator[Site]:
+    """Serves from each pod what an image of this server does, guarded by the project's token."""
+    token = site.deploy()["token"]
+    python = python_with("mcp>=2")
+    root = make_image(tmp_path / "image", MCP2 + ADD, python, auth=None)
+    container = serving(start(root, python, HOMEPORT_TOKEN=token))
+    site.cluster.served = container.port
+    yield site
+    container.end()
+
+
+@pytest.mark.whole
+def test_what_only_the_cluster_knows_is_reached_through_it(served: Site) -> None:
+    answer = served.run("tools", "notes")
+    assert answer["url"] == "http://notes.team.svc/mcp"
+    assert "add" in [tool["name"] for tool in answer["tools"]]
+    assert served.run("call", "notes", "add", "a=2", "b=40")["content"][0]["text"] == "42"
+    assert "HTTP 401" in served.refused("call", "notes", "add", "a=2", "b=40", "--token", "another")["message"]
+    served.cluster.refused = {("get", "pods/portforward")}
+    error = served.refused("tools", "notes")
+    assert 'cannot get resource "pods/portforward"' in error["message"]
+    assert "auth can-i" in error["hint"]
+    served.cluster.refused = set()
+    served.cluster.served = 1
+    assert served.refused("tools", "notes")["category"] == "server"
+    served.cluster.outcome = lambda _template: waits("ImagePullBackOff", "not found")
+    for pod in served.cluster.of_kind("Pod").values():
+        pod["status"] = waits("ImagePullBackOff", "not found")
+    assert "no pod of notes is ready" in served.refused("tools", "notes")["message"]
+
+
+@pytest.mark.whole
+def test_the_inspector_reaches_a_guarded_project_through_the_cluster(served: Site) -> None:
+    found = node()
+    environment = dict(served.homeport.environment)
+    environment["PATH"] = os.pathsep.join((str(found.program.parent), os.environ["PATH"]))
+    command = [sys.executable, "-m", "platform_cli", "inspect", "notes", "--target", "kubernetes", "--json"]
+    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as inspecting:
+        try:
+            assert inspecting.stdout is not None
+            printed = json.loads(inspecting.stdout.readline())
+            assert printed["url"] == "http://notes.team.svc/mcp"
+            (catalog,) = (served.homeport.home / "tmp").glob("inspector-*/catalog.json")
+            (server,) = json.loads(catalog.read_text())["mcpServers"].values()
+            assert server["url"] in unquote(printed["inspector"])
+            assert "add" in [tool["name"] for tool in list_tools(server["url"], server["headers"])]
+        finally:
+            inspecting.send_signal(signal.SIGINT)
+        assert inspecting.wait(60) == 0
 
 
 @pytest.mark.whole
