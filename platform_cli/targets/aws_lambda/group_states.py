@@ -9,12 +9,15 @@ from .client import AWS
 from .live import Live, Mailbox
 from .names import mailbox_table
 
-# No session has this name, and the items never expire; their sort keys are those of the groups after a prefix.
-PARTITION, PREFIX = "homeport", "error#"
+# The partition of the items, which no session and no client's count has; they never expire.
+PARTITION = "errors"
 
 
 class TableStates:
-    """Keeps one item for each group; AWS's refusals are for the caller to explain (client.aws_errors)."""
+    """Keeps one item for each group, whose sort key is the group's.
+
+    AWS's refusals are for the caller to explain (client.aws_errors).
+    """
 
     def __init__(self, aws: AWS, project: str, live: Live) -> None:
         self._aws = aws
@@ -26,12 +29,12 @@ class TableStates:
             return {}
         pages = self._aws.tables.get_paginator("query").paginate(
             TableName=mailbox_table(self._project),
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :sk)",
-            ExpressionAttributeValues={":pk": {"S": PARTITION}, ":sk": {"S": PREFIX}},
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": PARTITION}},
             ConsistentRead=True,
         )
         items = (item for page in pages for item in page["Items"])
-        return {item["sk"]["S"].removeprefix(PREFIX): item.get("state", {}).get("S", "") for item in items}
+        return {item["sk"]["S"]: item.get("state", {}).get("S", "") for item in items}
 
     def write(self, key: str, text: str) -> None:
         if not self._is_there:
@@ -39,5 +42,5 @@ class TableStates:
                 f"the table {mailbox_table(self._project)}, which keeps what becomes of errors, is not there",
                 hint=f"deploy {self._project} again, which makes it",
             )
-        item = {"pk": {"S": PARTITION}, "sk": {"S": f"{PREFIX}{key}"}, "state": {"S": text}}
+        item = {"pk": {"S": PARTITION}, "sk": {"S": key}, "state": {"S": text}}
         self._aws.tables.put_item(TableName=mailbox_table(self._project), Item=item)

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from platform_cli.clients.mcp_client import list_tools
 from tests.aws.control_plane import ControlPlane
+from tests.clients.inspecting import inspecting
 from tests.command_line import Command
 from tests.support import ROOT, CommandFailedError, Platform
 
@@ -143,6 +145,16 @@ def test_errors_are_resolved_and_come_back(laptop: Platform, plane: ControlPlane
     assert laptop.run("errors", "talks")["errors"] == []
     assert laptop.run("errors", "talks", number)["state"] == "muted"
     assert "error" not in run(laptop, "logs", "talks", "--grep", "KeyError")
+
+
+@pytest.mark.whole
+def test_the_inspector_reaches_a_guarded_function(laptop: Platform, tmp_path: Path) -> None:
+    deployed = laptop.run("deploy", str(copy_project(tmp_path)), "--name", "guarded")
+    with inspecting(laptop, "guarded") as inspector:
+        assert inspector.printed["url"] == inspector.url == deployed["mcp_url"]
+        assert inspector.headers == {"Authorization": f"Bearer {deployed['token']}"}
+        assert "add" in [tool["name"] for tool in list_tools(inspector.url, inspector.headers)]
+    laptop.run("destroy", "guarded", "--yes")
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 
@@ -20,13 +16,13 @@ from platform_cli.clients.mcp_client import list_tools
 from platform_cli.config.image_reference import parse_reference
 from platform_cli.images.push import push_image
 from platform_cli.images.registry import Repository
-from tests.console.chromium import node
+from tests.clients.inspecting import inspecting
 from tests.images.bases import tiny_base
 from tests.images.registries import registry
 from tests.runtime.conftest import python_with
 from tests.runtime.hosts.container.images import make_image, serving, start
 from tests.runtime.workers import MCP2
-from tests.support import ROOT, SERVERS, SMALLEST, CommandFailedError, Platform, with_packages
+from tests.support import SERVERS, SMALLEST, CommandFailedError, Platform, with_packages
 
 from .stand_in import READY, Object, StandIn, condition, logged, logged_line, stand_in, waits
 
@@ -363,22 +359,9 @@ def test_what_only_the_cluster_knows_is_reached_through_it(served: Site) -> None
 
 @pytest.mark.whole
 def test_the_inspector_reaches_a_guarded_project_through_the_cluster(served: Site) -> None:
-    found = node()
-    environment = dict(served.homeport.environment)
-    environment["PATH"] = os.pathsep.join((str(found.program.parent), os.environ["PATH"]))
-    command = [sys.executable, "-m", "platform_cli", "inspect", "notes", "--target", "kubernetes", "--json"]
-    with subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, text=True) as inspecting:
-        try:
-            assert inspecting.stdout is not None
-            printed = json.loads(inspecting.stdout.readline())
-            assert printed["url"] == "http://notes.team.svc/mcp"
-            (catalog,) = (served.homeport.home / "tmp").glob("inspector-*/catalog.json")
-            (server,) = json.loads(catalog.read_text())["mcpServers"].values()
-            assert server["url"] in unquote(printed["inspector"])
-            assert "add" in [tool["name"] for tool in list_tools(server["url"], server["headers"])]
-        finally:
-            inspecting.send_signal(signal.SIGINT)
-        assert inspecting.wait(60) == 0
+    with inspecting(served.homeport, "notes", "--target", "kubernetes") as inspector:
+        assert inspector.printed["url"] == "http://notes.team.svc/mcp"
+        assert "add" in [tool["name"] for tool in list_tools(inspector.url, inspector.headers)]
 
 
 @pytest.mark.whole

@@ -7,6 +7,7 @@ On a platform the supervisor does this. The server's code may write anything int
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -52,6 +53,8 @@ class CutOffCalls:
             try:
                 record: dict[str, Any] = json.loads(said)
                 call = {name: str(record["call"][name])[:MAX_NAME] for name in ("tool", "client", "start")}
-                yield call, str(record["request"])[:MAX_NAME], float(record["time"])
+                request, began = str(record["request"])[:MAX_NAME], float(record["time"])
             except (ValueError, LookupError, TypeError, RecursionError):
                 continue
+            if math.isfinite(began):
+                yield call, request, began
