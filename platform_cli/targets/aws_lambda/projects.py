@@ -252,7 +252,7 @@ class LambdaProjects:
 
     def _errors(self, project: str, live: Live) -> LoggedErrors:
         def read() -> Iterator[Failed]:
-            return read_errors(self.aws, project, time.time() - KEPT_S)
+            return read_errors(self.aws, project, time.time() - KEPT_S, live.versions)
 
         return LoggedErrors(project, read, TableStates(self.aws, project, live))
 

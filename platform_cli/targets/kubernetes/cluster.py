@@ -9,19 +9,18 @@ kubeconfig as kubectl does (several files, plugins that speak v1, plugins that a
 from __future__ import annotations
 
 import ssl
-import tempfile
 import time
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Protocol, TypeAlias, TypedDict
+from functools import cached_property
+from typing import Any, Protocol, TypeAlias
 
 import httpx
 
 from ...errors import ClusterError
-from .exec_credentials import Credentials, ExecPlugin
-from .kubeconfig import ClusterLogin, Connection
+from .kubeconfig import Connection
+from .login import ClientSettings, client_settings
 from .refusals import ConflictError, explain
 
 __all__ = ["Cluster", "ConflictError", "Object"]
@@ -30,13 +29,12 @@ __all__ = ["Cluster", "ConflictError", "Object"]
 Object: TypeAlias = dict[str, Any]
 
 FIELD_MANAGER = "homeport"
-TIMEOUT_S = 30.0
 # How often a question is asked while an API server starts anew, and the seconds between.
 ATTEMPTS, BETWEEN_S = 10, 1.0
 TRANSIENT = (429, 500, 502, 503, 504)
 # The number of objects of one answer of a list.
 PAGE = 250
-SWITCHING_PROTOCOLS, UNAUTHORIZED, NOT_FOUND = 101, 401, 404
+SWITCHING_PROTOCOLS, NOT_FOUND = 101, 404
 # The answer for the log of a container that has not started.
 NOT_YET = 400
 
@@ -155,19 +153,18 @@ class Cluster:
         self, pod: str, part: str, query: Mapping[str, str], headers: Mapping[str, str]
     ) -> AsyncIterator[Connected]:
         """Yields the connection to a part of a pod, once the cluster has agreed to another protocol on it."""
-        said = f"{part} of {pod}"
-        with self._explained():
-            async with (
-                httpx.AsyncClient(**_settings(self.connection)) as client,
-                client.stream(
+        async with AsyncExitStack() as stack:
+            with self._explained():
+                client = await stack.enter_async_context(httpx.AsyncClient(**self._settings))
+                asked = client.stream(
                     "GET", f"{self._path('Pod', pod)}/{part}", params=dict(query), headers=dict(headers),
-                    extensions=_extensions(self.connection),
-                ) as answer,
-            ):  # fmt: skip
+                    extensions=self._extensions,
+                )  # fmt: skip
+                answer = await stack.enter_async_context(asked)
                 if answer.status_code != SWITCHING_PROTOCOLS:
                     await answer.aread()
-                    raise explain(answer, said, self.connection)
-                yield answer.extensions["network_stream"]
+                    raise explain(answer, f"{part} of {pod}", self.connection)
+            yield answer.extensions["network_stream"]
 
     def serves(self, kind: str) -> bool:
         """Tells whether this cluster's version knows such objects."""
@@ -229,8 +226,7 @@ class Cluster:
             try:
                 query = dict(sent.query)
                 answer = self._client.request(
-                    method, path, params=query, json=sent.content, headers=headers,
-                    extensions=_extensions(self.connection),
+                    method, path, params=query, json=sent.content, headers=headers, extensions=self._extensions
                 )  # fmt: skip
             except httpx.TransportError:
                 if not left:
@@ -243,8 +239,17 @@ class Cluster:
     @property
     def _client(self) -> httpx.Client:
         if self._opened is None:
-            self._opened = httpx.Client(**_settings(self.connection))
+            self._opened = httpx.Client(**self._settings)
         return self._opened
+
+    @cached_property
+    def _settings(self) -> ClientSettings:
+        return client_settings(self.connection)
+
+    @property
+    def _extensions(self) -> dict[str, str]:
+        name = self.connection.server_name
+        return {"sni_hostname": name} if name else {}
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -256,91 +261,3 @@ class Cluster:
                 f"the cluster of context {to.context} cannot be reached at {to.server}: {error}",
                 hint=f"kubectl --context {to.context} version",
             ) from None
-
-
-class _Settings(TypedDict):
-    """Is what clients of a cluster have in common."""
-
-    base_url: str
-    verify: ssl.SSLContext
-    auth: httpx.Auth | None
-    headers: dict[str, str]
-    timeout: float
-    proxy: str | None
-
-
-def _settings(connection: Connection) -> _Settings:
-    login = connection.login
-    plugin = _Plugin(connection, login.plugin) if login.plugin else None
-    first = plugin.credentials if plugin else None
-    certificate = (first.certificate, first.key) if first and first.certificate else (login.certificate, login.key)
-    return {
-        "base_url": connection.server,
-        "verify": _trusting(connection, *certificate),
-        "auth": plugin or _auth(login),
-        "headers": {"Accept": "application/json, */*", "User-Agent": "homeport"},
-        "timeout": TIMEOUT_S,
-        "proxy": connection.proxy,
-    }
-
-
-def _extensions(connection: Connection) -> dict[str, str]:
-    return {"sni_hostname": connection.server_name} if connection.server_name else {}
-
-
-def _trusting(connection: Connection, certificate: bytes | None, key: bytes | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=connection.ca.decode("ascii", "replace") if connection.ca else None)
-    if connection.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if certificate is not None:
-        # OpenSSL reads certificates of one's own from files alone.
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "client.pem")
-            file.touch(mode=0o600)
-            file.write_bytes(certificate + b"\n" + (key or b""))
-            context.load_cert_chain(file)
-    return context
-
-
-def _auth(login: ClusterLogin) -> httpx.Auth | None:
-    if login.token_file is not None or login.token is not None:
-        return _Bearer(login)
-    return httpx.BasicAuth(*login.basic) if login.basic else None
-
-
-class _Bearer(httpx.Auth):
-    """Sends a token; that of a file is read each time, since whoever wrote it replaces it before it expires."""
-
-    def __init__(self, login: ClusterLogin) -> None:
-        self._login = login
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        file = self._login.token_file
-        token = file.read_text("ascii").strip() if file else self._login.token
-        request.headers["Authorization"] = f"Bearer {token}"
-        yield request
-
-
-class _Plugin(httpx.Auth):
-    """Sends the token of a plugin, and asks it once for another one when the cluster refuses that."""
-
-    def __init__(self, connection: Connection, plugin: ExecPlugin) -> None:
-        self._connection = connection
-        self._plugin = plugin
-        self.credentials = self._run()
-
-    def _run(self) -> Credentials:
-        to = self._connection
-        return self._plugin.run({"server": to.server, "insecure-skip-tls-verify": to.insecure})
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        answer = yield self._with_token(request)
-        if answer.status_code == UNAUTHORIZED and self.credentials.token:
-            self.credentials = self._run()
-            yield self._with_token(request)
-
-    def _with_token(self, request: httpx.Request) -> httpx.Request:
-        if self.credentials.token:
-            request.headers["Authorization"] = f"Bearer {self.credentials.token}"
-        return request

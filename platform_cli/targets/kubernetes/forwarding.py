@@ -14,6 +14,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
+import httpcore
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong
 from wsproto.utilities import RemoteProtocolError
@@ -80,7 +81,10 @@ class _Forwarding:
         try:
             async with self._opened() as channel:
                 await _pass_on(reader, writer, channel)
-        except (HomeportError, OSError, RemoteProtocolError) as error:
+        except ConnectionError:
+            # The client has left, as clients do.
+            pass
+        except (HomeportError, httpcore.NetworkError, RemoteProtocolError) as error:
             self._note(f"the way to the pods of {self._project} has ended: {error}")
         finally:
             writer.close()

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from ...api.audit_entry import AuditEntry, Verified
+from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
 from ...api.error_group import Change, ErrorGroup, ErrorGroupDetail
@@ -141,6 +142,15 @@ class KubernetesProjects:
         self._switch(live, template)
         return {**self.status(project), "token": token}
 
+    def create_client_token(self, _project: str, _wanted: WantedClientToken) -> NewClientToken:
+        raise _no_client_tokens()
+
+    def client_tokens(self, _project: str) -> list[ListedClientToken]:
+        raise _no_client_tokens()
+
+    def revoke_client_token(self, _project: str, _token_id: str) -> None:
+        raise _no_client_tokens()
+
     def secrets(self, project: str) -> list[ListedSecret]:
         return ProjectSecrets(self.cluster, project).listed(read_live(self.cluster, project))
 
@@ -259,6 +269,13 @@ class KubernetesProjects:
             f"there is no project {project!r} in namespace {to.namespace} of context {to.context}",
             hint="homeport list --target kubernetes",
         )
+
+
+def _no_client_tokens() -> InputError:
+    return InputError(
+        "homeport makes no client tokens for projects on Kubernetes",
+        hint="`homeport new-token NAME --target kubernetes` replaces the token that all clients have",
+    )
 
 
 def _active(project: str, live: Live) -> Release:

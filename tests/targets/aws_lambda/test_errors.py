@@ -18,6 +18,7 @@ from platform_cli.targets.aws_lambda.group_states import TableStates
 from platform_cli.targets.aws_lambda.live import read_live
 from platform_cli.targets.aws_lambda.logs import read_logs
 from platform_cli.targets.aws_lambda.names import TAG, mailbox_table
+from platform_cli.targets.aws_lambda.versions import Version
 from platform_cli.targets.group_states import GroupStates
 from platform_cli.targets.log_errors import LoggedErrors
 from platform_cli.telemetry.grouping import key_of
@@ -27,6 +28,8 @@ GROUP = {"logGroupName": "/aws/lambda/homeport-erring"}
 FRAME = {
     "file": "server.py", "function": "find", "line": 7, "own": True, "source": ["a", "return table[key]"], "start": 6,
 }  # fmt: skip
+
+VERSIONS = (Version("12", 5, "", "", {}),)
 
 
 def record(message: str, function: str = "find", release: str = "v1") -> str:
@@ -55,7 +58,8 @@ def write(aws: AWS, now: float, *lines: str) -> None:
 
 
 def logged(aws: AWS, now: float, states: GroupStates | None = None) -> LoggedErrors:
-    return LoggedErrors("erring", lambda: read_errors(aws, "erring", now - 60), Shelf() if states is None else states)
+    kept = Shelf() if states is None else states
+    return LoggedErrors("erring", lambda: read_errors(aws, "erring", now - 60, VERSIONS), kept)
 
 
 class Shelf(dict[str, str]):
@@ -89,11 +93,32 @@ def test_what_the_instances_wrote_is_grouped(aws: AWS) -> None:
     assert said == ["frames of somebody", "hi"], "errors are no lines of the log"
 
 
+def test_an_instance_that_ended_in_a_call_is_an_error_of_its_release(aws: AWS) -> None:
+    now, request = time.time(), "8f507cfc-43c2-4b8e-9c1f-3f8e1c4b2a10"
+    stream = "2026/11/25/[12]0123456789abcdef0123456789abcdef"
+    aws.logs.create_log_stream(**GROUP, logStreamName=stream)
+    lines = [
+        f"RequestId: {request} Error: Runtime exited with error: exit status 3\nRuntime.ExitError\n",
+        f"RequestId: {request} Error: Runtime exited with error: signal: killed\nRuntime.ExitError\n",
+        f"2026-11-25T10:00:00.123Z {request} Task timed out after 30.03 seconds\n\n",
+        "the job has exited, and Task timed out after 9.99 seconds",
+        f"START RequestId: {request} Version: 12",
+    ]
+    events = [{"timestamp": int(now * 1000) + at, "message": line} for at, line in enumerate(lines)]
+    aws.logs.put_log_events(**GROUP, logStreamName=stream, logEvents=events)
+    groups = {group["type"]: group for group in logged(aws, now).groups()}
+    ended, late = groups["Runtime.ExitError"], groups["Sandbox.Timedout"]
+    assert len(groups) == 2
+    assert (ended["kind"], ended["count"], ended["last_release"]) == ("crash", 2, "v5")
+    assert ended["message"] == "Runtime exited with error: signal: killed"
+    assert (late["kind"], late["message"]) == ("crash", "Task timed out after 30.03 seconds")
+
+
 def test_a_group_keeps_its_number_when_others_are_gone(aws: AWS) -> None:
     now = time.time()
     write(aws, now, record("old", "seek"), record("new"))
     before = {group["message"]: group["id"] for group in logged(aws, now).groups()}
-    later = LoggedErrors("erring", lambda: list(read_errors(aws, "erring", now - 60))[1:], Shelf())
+    later = LoggedErrors("erring", lambda: list(read_errors(aws, "erring", now - 60, VERSIONS))[1:], Shelf())
     assert [(group["message"], group["id"]) for group in later.groups()] == [("new", before["new"])]
 
 
@@ -137,7 +162,7 @@ def test_what_was_resolved_regresses_in_a_later_release_alone(aws: AWS) -> None:
 def test_what_others_wrote_into_a_state_is_none(aws: AWS, text: str) -> None:
     now = time.time()
     write(aws, now, record("one"))
-    (key,) = (key_of(failed.event) for failed in read_errors(aws, "erring", now - 60))
+    (key,) = (key_of(failed.event) for failed in read_errors(aws, "erring", now - 60, VERSIONS))
     assert [group["state"] for group in logged(aws, now, Shelf({key: text})).groups()] == ["open"]
 
 

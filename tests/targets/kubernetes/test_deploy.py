@@ -373,6 +373,7 @@ def test_a_new_token_starts_the_pods_anew_in_the_same_release(site: Site) -> Non
     assert site.cluster.objects["Secret", "notes-token"]["data"] != hashes
     assert [each["release"] for each in site.run("versions", "notes")["versions"]] == ["v1"]
     assert len(site.cluster.of_kind("ReplicaSet")) == 2
+    assert "no client tokens" in site.refused("token", "list", "notes")["message"]
 
 
 @pytest.mark.whole
