@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from .mounts import keep_mounts_private, remove
+from .leftovers import keep_mounts_private, remove
 
 # What shares the environment that takes longest to make, once in each process, is run by one process.
 SHARING = (

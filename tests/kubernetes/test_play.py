@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.probing import call
-from tests.support import SERVERS, SMALLEST, with_config
+from tests.images.registries import registry
+from tests.support import SERVERS, SMALLEST, Platform, with_config, with_packages
+from tests.targets.container.engines import push_base
 from tests.targets.container.pods import pods
 
 pytestmark = pytest.mark.whole
@@ -22,7 +24,10 @@ FENCES = "{{.HostConfig.ReadonlyRootfs}} {{.Config.User}} {{.EffectiveCaps}}"
 
 
 def test_podman_plays_the_objects(tmp_path: Path) -> None:
-    with pods(tmp_path) as running:
-        url = running.play(with_config(SERVERS / SMALLEST, CONFIG.format(base=running.base), tmp_path), "notes")
+    homeport = Platform(with_packages(tmp_path / "home"))
+    with registry(tmp_path) as images, pods(tmp_path, homeport) as running:
+        config = CONFIG.format(base=push_base(images.address, tmp_path / "base"))
+        project = with_config(SERVERS / SMALLEST, config, tmp_path)
+        url = running.play(project, "notes", f"{images.address}/you/notes:1")
         assert call(url, "add", a=40, b=2) == "42"
         assert running.podman("inspect", "--format", FENCES, "notes-pod-0-server") == "true 65532:0 []"

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from tests.e2e.probing import is_healthy, wait_for
 from tests.images.registries import registry
-from tests.mounts import keep_mounts_private
+from tests.leftovers import keep_mounts_private
 from tests.support import CommandFailedError, Platform
 from tests.targets.container.engines import Dockerd, client, dockerd, push_base
 

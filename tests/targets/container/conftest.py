@@ -35,10 +35,10 @@ class Containers:
 
 
 @contextmanager
-def containers_at(address: str, folder: Path, *kinds: str) -> Iterator[Containers]:
-    """Runs a platform over that engine, with a registry, all of it in `folder`; it has the packages of `kinds`."""
+def containers_at(address: str, folder: Path) -> Iterator[Containers]:
+    """Runs a platform over that engine, with a registry, all of it in `folder`."""
     with registry(folder) as images:
-        platform = Platform(with_packages(folder / "home", *kinds))
+        platform = Platform(with_packages(folder / "home"))
         platform.environment["DOCKER_HOST"] = address
         try:
             yield Containers(platform, address, push_base(images.address, folder / "base"))

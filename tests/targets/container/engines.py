@@ -22,6 +22,7 @@ from platform_cli.images.layer_tar import Entry
 from platform_cli.images.push import push_image
 from tests.e2e.probing import wait_for
 from tests.images.bases import tiny_base
+from tests.leftovers import ending_with_us
 from tests.small_disks import small_disk
 from tests.support import require
 
@@ -52,9 +53,7 @@ class Dockerd:
         folder, log = self._folder, self._folder / "dockerd.log"
         own = f"dockerd --data-root {folder}/data --exec-root {folder}/exec --pidfile {folder}/pid -H {self.address}"
         with log.open("ab") as output:
-            # It ends its containers, and ends, when the thread that has started it ends.
-            shared = ["setpriv", "--pdeathsig", "TERM", "unshare", "--net"]
-            command = [*shared, "sh", "-c", f"ip link set lo up; exec {own}"]
+            command = ending_with_us("unshare", "--net", "sh", "-c", f"ip link set lo up; exec {own}")
             process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         wait_for(lambda: process.poll() is not None or _listens(self._path))
         require(process.poll() is None, f"dockerd does not run here: {log.read_text()[-500:]}")
@@ -144,8 +143,8 @@ def podman(folder: Path) -> Iterator[Podman]:
     with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as own, small_disk(Path(own), DATA_MB):
         started = f"podman --root {own}/root --runroot {own}/run system service --time 0 unix://{path}"
         # The first process of a namespace ends all others with it, and has to wait for those that lose their parent.
-        command = ["setpriv", "--pdeathsig", "KILL", "unshare", *NAMESPACES]
-        command += ["sh", "-c", f"ip link set lo up; {started} & wait"]
+        first = ("sh", "-c", f"ip link set lo up; {started} & wait")
+        command = ending_with_us("unshare", *NAMESPACES, *first, signal="KILL")
         environment = {**os.environ, "CONTAINERS_CONF": str(config)}
         with log.open("wb") as output:
             service = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tests.e2e.probing import is_healthy, wait_for
-from tests.images.registries import registry
-from tests.support import Platform, with_packages
+from tests.support import Platform
 
-from .engines import Podman, podman, push_base
+from .engines import Podman, podman
 from .other_network import OtherNetwork
 
 PORT = 8000
@@ -19,20 +18,18 @@ ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
 
 
 class Pods:
-    """Are the pods of projects whose images are based on `base`; `podman` plays them."""
+    """Are pods that `podman` plays, of images that `homeport` makes and names in a registry."""
 
-    def __init__(self, service: Podman, network: OtherNetwork, base: str, folder: Path) -> None:
+    def __init__(self, service: Podman, network: OtherNetwork, homeport: Platform, folder: Path) -> None:
         self.podman = service
-        self.base = base
         self._network = network
+        self._homeport = homeport
         self._folder = folder
-        self._homeport = Platform(folder / "home")
 
-    def play(self, project: Path, name: str) -> str:
+    def play(self, project: Path, name: str, image: str) -> str:
         """Runs the pod of a project, and returns its URL once it serves."""
-        folder = self._folder / name
+        folder = self._folder / f"{name}-pod"
         layout, archive, objects = folder / "layout", folder / "image.tar", folder / "kubernetes.yaml"
-        image = f"{self.base.partition('/')[0]}/you/{name}:1"
         folder.mkdir()
         self._homeport.run("image", str(project), "--output", str(layout), "--push", image)
         given = ("--image", image, "--name", name, "--to", str(objects))
@@ -48,13 +45,8 @@ class Pods:
 
 
 @contextmanager
-def pods(folder: Path, *kinds: str) -> Iterator[Pods]:
-    """Runs podman and a registry in `folder`, with the packages of `kinds`."""
-    with_packages(folder / "home", *kinds)
-    with podman(folder) as service, registry(folder) as images:
-        network = OtherNetwork(service.pid)
-        try:
-            yield Pods(service, network, push_base(images.address, folder / "base"), folder)
-            service("pod", "rm", "--all", "--force")
-        finally:
-            network.close()
+def pods(folder: Path, homeport: Platform) -> Iterator[Pods]:
+    """Runs podman in `folder`."""
+    with podman(folder) as service, closing(OtherNetwork(service.pid)) as network:
+        yield Pods(service, network, homeport, folder)
+        service("pod", "rm", "--all", "--force")

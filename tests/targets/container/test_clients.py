@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -17,10 +19,8 @@ from tests.clients.matrix import GREETING, check, check_protocol, client_env, pa
 from tests.e2e.probing import wait_for
 from tests.images.registries import registry
 from tests.images.test_engine import Docker
-from tests.mounts import remove
 from tests.support import SERVERS, Platform, with_config, with_packages
 
-from .conftest import containers_at
 from .desktop import desktop
 from .engines import engine, podman, push_base
 from .pods import pods
@@ -55,81 +55,104 @@ Deploy = Callable[[str], str]
 Observe = Callable[[str, str, str], dict[str, dict[str, Any]]]
 
 
-def project_of(kind: str, base: str, folder: Path, network: str = "") -> Path:
-    return with_config(SERVERS / kind, CONFIG.format(base=base, network=network), folder)
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Is what all places share: the packages and the blobs in homeport's home, and the base in a registry."""
+
+    folder: Path
+    homeport: Platform
+    base: str
+
+    def project(self, kind: str, folder: Path, network: str = "") -> Path:
+        return with_config(SERVERS / kind, CONFIG.format(base=self.base, network=network), folder)
 
 
 @contextmanager
-def in_containers(address: str, folder: Path, network: str = NO_NETWORK) -> Iterator[Deploy]:
+def in_containers(address: str, site: Site, folder: Path, network: str = NO_NETWORK) -> Iterator[Deploy]:
     """Runs a platform over the engine at `address`."""
-    with containers_at(address, folder, *KINDS) as containers:
+    platform = site.homeport
+    platform.environment["DOCKER_HOST"] = address
+    names = []
 
-        def deployed(kind: str) -> str:
-            project, name = project_of(kind, containers.base, folder, network), kind.replace("_", "-")
-            answer = containers.platform.run("deploy", str(project), "--name", name, "--target", "container")
-            return str(answer["url"])
+    def deployed(kind: str) -> str:
+        names.append(kind.replace("_", "-"))
+        given = ("--name", names[-1], "--target", "container")
+        return str(platform.run("deploy", str(site.project(kind, folder, network)), *given)["url"])
 
-        yield deployed
+    yield deployed
+    for name in names:
+        platform.run("destroy", name, "--yes")
+    platform.stop()
 
 
 @contextmanager
-def by_hand(address: str, folder: Path) -> Iterator[Deploy]:
+def by_hand(address: str, site: Site, folder: Path) -> Iterator[Deploy]:
     """Runs images with `docker run -p`, as somebody does who has no homeport there."""
-    docker, homeport = Docker(address), Platform(with_packages(folder / "home", *KINDS))
-    with registry(folder) as images:
-        base = push_base(images.address, folder / "base")
+    docker = Docker(address)
+
+    def deployed(kind: str) -> str:
+        layout = folder / f"{kind}-image"
+        site.homeport.run("image", str(site.project(kind, folder)), "--output", str(layout))
+        image = docker.load(layout, folder / f"{kind}.tar")
+        # What `docker run` does in one command, which waits for an answer that never ends.
+        container = docker("create", "--publish", "127.0.0.1::8000", image)
+        docker("start", container)
+        wait_for(lambda: docker.state(container, "Health.Status") == "healthy")
+        return f"http://{docker('port', container, '8000').splitlines()[0]}"
+
+    yield deployed
+
+
+@contextmanager
+def in_pods(site: Site, folder: Path) -> Iterator[Deploy]:
+    """Runs pods of podman's, which plays what is exported for Kubernetes."""
+    images = site.base.partition("/")[0]
+    with pods(folder, site.homeport) as running:
 
         def deployed(kind: str) -> str:
-            layout = folder / f"{kind}-image"
-            homeport.run("image", str(project_of(kind, base, folder)), "--output", str(layout))
-            image = docker.load(layout, folder / f"{kind}.tar")
-            # What `docker run` does in one command, which waits for an answer that never ends.
-            container = docker("create", "--publish", "127.0.0.1::8000", image)
-            docker("start", container)
-            wait_for(lambda: docker.state(container, "Health.Status") == "healthy")
-            return f"http://{docker('port', container, '8000').splitlines()[0]}"
+            return running.play(site.project(kind, folder), kind.replace("_", "-"), f"{images}/you/{kind}:1")
 
         yield deployed
 
 
 @contextmanager
-def in_pods(folder: Path) -> Iterator[Deploy]:
-    """Runs pods of podman's, which plays what is exported for Kubernetes."""
-    with pods(folder, *KINDS) as running:
-        yield lambda kind: running.play(project_of(kind, running.base, folder), kind.replace("_", "-"))
-
-
-@contextmanager
-def place(name: str, folder: Path) -> Iterator[Deploy]:
-    """Runs what PLACES names, and removes it in the end: there is room for one of them."""
+def place(name: str, site: Site) -> Iterator[Deploy]:
+    """Runs what PLACES names."""
     with ExitStack() as opened:
-        opened.callback(remove, folder)
-        (data := folder / "engine").mkdir()
+        folder = Path(opened.enter_context(TemporaryDirectory(dir=site.folder, ignore_cleanup_errors=True)))
         match name:
             case "docker":
-                running = in_containers(opened.enter_context(engine(data)), folder)
+                running = in_containers(opened.enter_context(engine(folder)), site, folder)
             case "podman":
-                running = in_containers(opened.enter_context(podman(data)).address, folder)
+                running = in_containers(opened.enter_context(podman(folder)).address, site, folder)
             case "published ports":
-                address = opened.enter_context(desktop(data, passes_data=False))
-                running = in_containers(address, folder, network="")
+                address = opened.enter_context(desktop(folder, passes_data=False))
+                running = in_containers(address, site, folder, network="")
             case "docker run":
-                running = by_hand(opened.enter_context(desktop(data, passes_data=False)), folder)
+                running = by_hand(opened.enter_context(desktop(folder, passes_data=False)), site, folder)
             case _:
-                running = in_pods(folder)
+                running = in_pods(site, folder)
         yield opened.enter_context(running)
 
 
 @pytest.fixture(scope="module")
-def observe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observe]:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with registry(folder) as images:
+        platform = Platform(with_packages(folder / "home", *KINDS))
+        yield Site(folder, platform, push_base(images.address, folder / "base"))
+
+
+@pytest.fixture(scope="module")
+def observe(site: Site) -> Iterator[Observe]:
     clients = environments.Clients()
-    # The tests of a place follow each other.
     with ExitStack() as opened:
 
         @lru_cache(maxsize=1)
         def deploy_in(name: str) -> Deploy:
+            # The tests of a place follow each other: it is done when those of another begin.
             opened.close()
-            return opened.enter_context(place(name, tmp_path_factory.mktemp(name.replace(" ", "-"))))
+            return opened.enter_context(place(name, site))
 
         @cache
         def url_of(name: str, kind: str) -> str:

@@ -1,4 +1,4 @@
-"""Keeps what tests mount to themselves, so that nothing of it is left however they end."""
+"""Sees to it that tests leave no process, no mount and no folder, however they end."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from pathlib import Path
 
 # From <linux/sched.h>.
 CLONE_NEWNS = 0x00020000
+
+
+def ending_with_us(*command: str, signal: str = "TERM") -> list[str]:
+    """Returns the command of a process that gets the signal when the thread that starts it ends, killed or not."""
+    return ["setpriv", "--pdeathsig", signal, *command] if sys.platform == "linux" else [*command]
 
 
 def keep_mounts_private() -> None:
