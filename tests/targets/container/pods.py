@@ -27,7 +27,7 @@ class Pods:
         self._folder = folder
 
     def play(self, project: Path, name: str, image: str) -> str:
-        """Runs the pod of a project, and returns its URL once it serves."""
+        """Runs the pod of a project in place of the one before, and returns its URL once it serves."""
         folder = self._folder / f"{name}-pod"
         layout, archive, objects = folder / "layout", folder / "image.tar", folder / "kubernetes.yaml"
         folder.mkdir()
@@ -36,6 +36,8 @@ class Pods:
         self._homeport.run("export", "kubernetes", str(project), *given)
         subprocess.run(["tar", "-C", layout, "-c", "-f", archive, "."], check=True)
         self.podman("load", "--input", archive)
+        # podman publishes the ports of containers, whether they ask for it or not, and this one is the same in all.
+        self.remove_all()
         self.podman("play", "kube", objects)
         pod = self.podman("pod", "inspect", "--format", "{{.InfraContainerID}}", f"{name}-pod-0")
         address = self.podman("inspect", "--format", ADDRESS, pod)
@@ -43,10 +45,14 @@ class Pods:
         wait_for(lambda: is_healthy(url))
         return url
 
+    def remove_all(self) -> None:
+        self.podman("pod", "rm", "--all", "--force")
+
 
 @contextmanager
 def pods(folder: Path, homeport: Platform) -> Iterator[Pods]:
     """Runs podman in `folder`."""
     with podman(folder) as service, closing(OtherNetwork(service.pid)) as network:
-        yield Pods(service, network, homeport, folder)
-        service("pod", "rm", "--all", "--force")
+        running = Pods(service, network, homeport, folder)
+        yield running
+        running.remove_all()
