@@ -47,7 +47,7 @@ def sign_in_routes(platform: Platform) -> APIRouter:
 
     @routes.delete("/v1/projects/{name}/users/{user:path}")
     async def end(name: str, user: str) -> SignInsEnded:
-        return {"user": user, "ended": await platform.releases.end_sign_ins(name, user)}
+        return {"user": user, "ended": await platform.callers.end_sign_ins(name, user)}
 
     return routes
 
