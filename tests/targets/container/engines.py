@@ -32,8 +32,6 @@ EXPECTED = (
 )  # fmt: skip
 LEFT_OUT = ("site-packages", "test", "idlelib", "ensurepip", "__pycache__", "lib2to3")
 LOADED = re.compile(r"(?:=>\s*)?(/\S+)\s+\(0x")
-
-
 # Enough for the images of all servers of one module.
 DATA_MB = 2048
 
@@ -87,9 +85,12 @@ class Dockerd:
 
 @contextlib.contextmanager
 def dockerd(folder: Path) -> Iterator[Dockerd]:
-    """Runs dockerd, whose images and containers are in memory: they are many files, and none is kept."""
-    with small_disk(folder / "data", DATA_MB):
-        daemon = Dockerd(folder)
+    """Runs dockerd, whose images and containers are in memory: they are many files, and none is kept.
+
+    What it leaves mounted there goes with that: one that was killed once does not unmount all in the end.
+    """
+    with small_disk(folder / "disk", DATA_MB) as disk:
+        daemon = Dockerd(disk)
         try:
             yield daemon
         finally:
@@ -98,7 +99,7 @@ def dockerd(folder: Path) -> Iterator[Dockerd]:
 
 @contextlib.contextmanager
 def engine(folder: Path) -> Iterator[str]:
-    """Runs the same, and yields what DOCKER_HOST has to be."""
+    """Runs that dockerd, and yields what DOCKER_HOST has to be."""
     with dockerd(folder) as daemon:
         yield daemon.address
 
@@ -112,6 +113,8 @@ runtime = "/usr/sbin/runc"
 events_logger = "file"
 cgroup_manager = "cgroupfs"
 """
+# A network of its own, and processes that all end with the first of them.
+NAMESPACES = ("--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +132,6 @@ class Podman:
         return done.stdout.strip()
 
 
-NAMESPACES = ("--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-
-
 @contextlib.contextmanager
 def podman(folder: Path) -> Iterator[Podman]:
     """Runs podman's service in a network namespace of its own."""
@@ -142,7 +142,7 @@ def podman(folder: Path) -> Iterator[Podman]:
     # podman takes no path for a --runroot that is longer than 50 characters.
     with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as own, small_disk(Path(own), DATA_MB):
         started = f"podman --root {own}/root --runroot {own}/run system service --time 0 unix://{path}"
-        # The first process of a namespace ends all others with it, and has to wait for those that lose their parent.
+        # Their first process has to wait for those that have lost their parent.
         first = ("sh", "-c", f"ip link set lo up; {started} & wait")
         command = ending_with_us("unshare", *NAMESPACES, *first, signal="KILL")
         environment = {**os.environ, "CONTAINERS_CONF": str(config)}

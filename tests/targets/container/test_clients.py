@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from tests.clients.matrix import GREETING, check, check_protocol, client_env, pa
 from tests.e2e.probing import wait_for
 from tests.images.registries import registry
 from tests.images.test_engine import Docker
+from tests.leftovers import remove
 from tests.support import SERVERS, Platform, with_config, with_packages
 
 from .desktop import desktop
@@ -75,14 +75,17 @@ def in_containers(address: str, site: Site, folder: Path, network: str = NO_NETW
     names = []
 
     def deployed(kind: str) -> str:
-        names.append(kind.replace("_", "-"))
-        given = ("--name", names[-1], "--target", "container")
-        return str(platform.run("deploy", str(site.project(kind, folder, network)), *given)["url"])
+        given = ("--name", name := kind.replace("_", "-"), "--target", "container")
+        answer = platform.run("deploy", str(site.project(kind, folder, network)), *given)
+        names.append(name)
+        return str(answer["url"])
 
-    yield deployed
-    for name in names:
-        platform.run("destroy", name, "--yes")
-    platform.stop()
+    try:
+        yield deployed
+        for name in names:
+            platform.run("destroy", name, "--yes")
+    finally:
+        platform.stop()
 
 
 @contextmanager
@@ -119,7 +122,8 @@ def in_pods(site: Site, folder: Path) -> Iterator[Deploy]:
 def place(name: str, site: Site) -> Iterator[Deploy]:
     """Runs what PLACES names."""
     with ExitStack() as opened:
-        folder = Path(opened.enter_context(TemporaryDirectory(dir=site.folder, ignore_cleanup_errors=True)))
+        (folder := site.folder / "place").mkdir()
+        opened.callback(remove, folder)
         match name:
             case "docker":
                 running = in_containers(opened.enter_context(engine(folder)), site, folder)
