@@ -46,7 +46,7 @@ image = "{image}"
 mode = "none"
 """
 KIND = "fastmcp4"
-CLIENTS = ("fastmcp", "mcp2", "ts_client", "ts_sdk")
+CLIENTS = ("fastmcp", "mcp1", "mcp2", "ts_client", "ts_sdk")
 REDEPLOYS = 3
 # It can be inspected here, and does not start in an image.
 BREAKS_THERE = """
