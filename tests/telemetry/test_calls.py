@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,8 +21,7 @@ def happened(age: float, name: str | None, kind: str = "ok", *, release: int = 1
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Iterator[Path]:
-    store = TelemetryStore(tmp_path / "telemetry.sqlite")
+def path(path: Path, store: TelemetryStore) -> Path:
     store.write(
         [
             happened(400, "add"),
@@ -32,8 +30,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
             happened(100, "say", "crash", release=2, ms=2000),
         ]
     )
-    yield tmp_path / "telemetry.sqlite"
-    store.close()
+    return path
 
 
 @pytest.mark.parametrize(
