@@ -196,9 +196,8 @@ def store(path: Path, calls: int) -> None:
     }
     for title, (days, by) in asked.items():
         seconds = [_timed(lambda: summarize(path, "p1", now - days * DAY_S, now, by)) for _ in range(5)]  # noqa: B023
-        show(
-            f"store: one project's last {title} in {statistics.median(seconds) * 1000:.0f} ms of processor time (goal 100)"
-        )
+        spent = statistics.median(seconds) * 1000
+        show(f"store: one project's last {title} in {spent:.0f} ms of processor time (goal 100)")
     month = _timed(lambda: summarize(path, "p1", now - DAYS * DAY_S, now, "tool"))
     show_ratio("store", month / by_row, "of reading the project's calls one by one, at most 0.5")
 

@@ -8,17 +8,18 @@ import json
 import sqlite3
 from dataclasses import dataclass, field
 
-from .histogram import bucket_of
+from .histogram import bucket_of, pack, unpack
 from .operation import REFUSED, Operation
 
 HOUR_S, DAY_S = 3600, 86400
 # How long rows are kept: those that say which client called are as many as there are clients.
 KEPT_S, CLIENTS_S = 400 * DAY_S, 7 * DAY_S
-# The version of these tables in SQLite's user_version, which follows that of call_rows; before it were hours alone.
+# The version of these tables in SQLite's user_version, which follows that of call_rows; before it were hours alone,
+# with histograms of JSON.
 VERSION = 2
 _SUMS = """
     n INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL, cold INTEGER NOT NULL,
-    histogram TEXT NOT NULL
+    histogram BLOB NOT NULL
 """
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS hours (
@@ -36,8 +37,15 @@ CREATE TABLE IF NOT EXISTS client_hours (
     PRIMARY KEY (project, hour, client, kind)
 ) STRICT, WITHOUT ROWID;
 """
-# What `client_hours` is filled with: the operations that are still kept.
-_CALLS_BEFORE = """
+# What is done before and after SCHEMA to the hours of an earlier version.
+_BEFORE = "ALTER TABLE hours RENAME TO hours_before;"
+_AFTER = """
+INSERT INTO hours SELECT project, hour, release, method, tool, kind, n, bytes_in, bytes_out, cold, _packed(histogram)
+    FROM hours_before;
+DROP TABLE hours_before
+"""
+# The operations that are kept.
+_BY_CLIENT = """
 SELECT p.name, c.ts / 3600000 * 3600, s.client, s.kind, count(*), sum(c.bytes_in), sum(c.bytes_out), sum(c.cold),
        bucket_of(c.ms / 100.0)
 FROM calls c JOIN projects p ON p.id = c.project JOIN series s ON s.id = c.series GROUP BY 1, 2, 3, 4, 9
@@ -73,9 +81,8 @@ class Sums:
         for bucket, count in more.histogram.items():
             self.histogram[bucket] = self.histogram.get(bucket, 0) + count
 
-    def columns(self) -> tuple[int | str, ...]:
-        histogram = json.dumps(self.histogram, separators=(",", ":"))
-        return self.n, self.bytes_in, self.bytes_out, self.cold, histogram
+    def columns(self) -> tuple[int | bytes, ...]:
+        return self.n, self.bytes_in, self.bytes_out, self.cold, pack(self.histogram)
 
 
 class Rollup:
@@ -177,21 +184,28 @@ class Rollups:
         self._db.execute("DELETE FROM client_hours WHERE hour < ?", (now - CLIENTS_S - HOUR_S,))
 
     def _make(self) -> None:
-        """Makes the tables, and sums up the operations of clients that an earlier version has stored."""
-        self._db.create_function("bucket_of", 1, bucket_of, deterministic=True)
+        """Makes the tables, and moves what an earlier version has stored."""
+        for function in (bucket_of, _packed):
+            self._db.create_function(function.__name__, 1, function, deterministic=True)
+        has_hours = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'hours'").fetchone()
+        before, after = (_BEFORE, _AFTER) if has_hours else ("", "")
         with self._db:
             self._db.execute("BEGIN IMMEDIATE")
-            for statement in SCHEMA.split(";"):
+            for statement in f"{before}{SCHEMA}{after}".split(";"):
                 self._db.execute(statement)
-            found = enumerate(self._db.execute(_CALLS_BEFORE))
-            for number, (project, hour, client, kind, n, bytes_in, bytes_out, cold, bucket) in found:
-                histogram = {} if kind in REFUSED else {bucket: n}
-                self._clients.add((project, hour, client, kind), Sums(n, bytes_in, bytes_out, cold, histogram))
-                # A week of sums would take much memory.
-                if number % 1000 == 999:
-                    self._clients.save()
-            self._clients.save()
+            self._sum_up_clients()
             self._db.execute(f"PRAGMA user_version = {VERSION}")
+
+    def _sum_up_clients(self) -> None:
+        """Sums up the operations that are kept by hour and client."""
+        found = enumerate(self._db.execute(_BY_CLIENT))
+        for number, (project, hour, client, kind, n, bytes_in, bytes_out, cold, bucket) in found:
+            histogram = {} if kind in REFUSED else {bucket: n}
+            self._clients.add((project, hour, client, kind), Sums(n, bytes_in, bytes_out, cold, histogram))
+            # A week of sums would take much memory.
+            if number % 1000 == 999:
+                self._clients.save()
+        self._clients.save()
 
 
 def summed_until(db: sqlite3.Connection, project: str) -> int:
@@ -200,6 +214,10 @@ def summed_until(db: sqlite3.Connection, project: str) -> int:
     return 0 if newest is None else int(newest) + DAY_S
 
 
-def _sums(n: int, bytes_in: int, bytes_out: int, cold: int, histogram: str) -> Sums:
-    counts = json.loads(histogram).items()
-    return Sums(n, bytes_in, bytes_out, cold, {int(bucket): count for bucket, count in counts})
+def _sums(n: int, bytes_in: int, bytes_out: int, cold: int, histogram: bytes) -> Sums:
+    return Sums(n, bytes_in, bytes_out, cold, unpack(histogram))
+
+
+def _packed(histogram: str) -> bytes:
+    """Returns a histogram that an earlier version has stored as JSON."""
+    return pack({int(bucket): count for bucket, count in json.loads(histogram).items()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 from collections import Counter
@@ -14,7 +13,7 @@ from typing import NamedTuple, TypedDict
 
 from ..api.metrics import By, ClientCount, Metrics, MetricsRow, MetricsStep, ReleaseCount
 from .call_rows import milliseconds
-from .histogram import bucket_of, percentile
+from .histogram import bucket_of, percentile, unpack
 from .operation import CALL, OK, REFUSED
 from .rollups import DAY_S, HOUR_S, summed_until
 
@@ -63,8 +62,8 @@ SELECT n.text, c.kind, c.number FROM (
 """
 # What is summed up together: the operations of a method, a tool, a client and a release.
 Key = tuple[str, int, int, int]
-# How many durations there are of each bucket, whose number is text, as in the file: there are many to add up.
-Buckets = dict[str, int]
+# How many durations there are of each bucket.
+Buckets = dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +292,7 @@ def _rows(db: sqlite3.Connection, project: str, period: _Period) -> Iterator[_Ro
     for *key, kind, at, n, cold, bytes_in, bytes_out, durations in period.select(db, period.rows, project):
         # The clock may have gone back meanwhile.
         step = min(max(at, 0), last)
-        buckets = {} if kind in REFUSED else {str(durations): n} if is_raw else json.loads(durations)
+        buckets = {} if kind in REFUSED else {durations: n} if is_raw else unpack(durations)
         yield _Row(tuple(key), kind, step, n, cold, bytes_in, bytes_out, buckets)
 
 
@@ -316,8 +315,7 @@ class _Percentiles(TypedDict):
     p99: float | None
 
 
-def _percentiles(durations: Buckets) -> _Percentiles:
-    buckets = {int(bucket): count for bucket, count in durations.items()}
+def _percentiles(buckets: Buckets) -> _Percentiles:
     return {
         "p50": _rounded(percentile(buckets, 0.5)),
         "p95": _rounded(percentile(buckets, 0.95)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from platform_cli.api.metrics import By, Metrics
+from platform_cli.telemetry.histogram import unpack
 from platform_cli.telemetry.rollups import DAY_S, HOUR_S
 from platform_cli.telemetry.store import RAW_S, Happened, TelemetryStore
 from platform_cli.telemetry.summary import by_client, summarize
@@ -17,6 +19,22 @@ from platform_cli.telemetry.summary import by_client, summarize
 from .stored import NOW, happened
 
 CLIENTS = ("desk/1", "cursor")
+# Makes a file what it was before there were days.
+BEFORE = """
+DROP TABLE client_hours;
+DROP TABLE days;
+ALTER TABLE hours RENAME TO packed;
+CREATE TABLE hours (
+    project TEXT NOT NULL, hour INTEGER NOT NULL, release INTEGER NOT NULL, method TEXT NOT NULL,
+    tool INTEGER NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL, bytes_in INTEGER NOT NULL,
+    bytes_out INTEGER NOT NULL, cold INTEGER NOT NULL, histogram TEXT NOT NULL,
+    PRIMARY KEY (project, hour, release, method, tool, kind)
+) STRICT, WITHOUT ROWID;
+INSERT INTO hours SELECT project, hour, release, method, tool, kind, n, bytes_in, bytes_out, cold, as_json(histogram)
+    FROM packed;
+DROP TABLE packed;
+PRAGMA user_version = 1;
+"""
 
 
 def month() -> list[Happened]:
@@ -109,7 +127,8 @@ def test_operations_of_an_earlier_version_have_clients_and_days(path: Path) -> N
     known = [asked(path, 20), asked(path, 6, "client")]
     store.close()
     with closing(sqlite3.connect(path)) as db:
-        db.executescript("DROP TABLE client_hours; DROP TABLE days; PRAGMA user_version = 1")
+        db.create_function("as_json", 1, lambda packed: json.dumps(unpack(packed)))
+        db.executescript(BEFORE)
     store = TelemetryStore(path)
     assert [asked(path, 20), asked(path, 6, "client")] == known
     store.clean(NOW)

@@ -14,7 +14,7 @@ import pytest
 
 from platform_cli.telemetry import store as store_module
 from platform_cli.telemetry.calls import CallQuery, find_calls
-from platform_cli.telemetry.histogram import bucket_of, percentile
+from platform_cli.telemetry.histogram import bucket_of, pack, percentile, unpack
 from platform_cli.telemetry.recorder import Recorder
 from platform_cli.telemetry.rollups import KEPT_S
 from platform_cli.telemetry.store import MAX_NAMES, RAW_S, TelemetryStore
@@ -35,6 +35,13 @@ def test_nothing_has_no_percentile() -> None:
     assert percentile({}, 0.5) is None
     assert bucket_of(0) == 0
     assert bucket_of(2.0**53) == bucket_of(2.0**52), "the last bucket has no end"
+
+
+@pytest.mark.parametrize("most", [0, 1, 255, 256, 2**16, 2**32, 2**63])
+def test_a_histogram_is_packed(most: int) -> None:
+    known = {bucket_of(2.0**53): most, 0: 1, 7: 255}
+    assert unpack(pack(known)) == known
+    assert unpack(pack({})) == {}
 
 
 @pytest.mark.parametrize("hours", [1, 48])
