@@ -7,11 +7,12 @@ import time
 from collections.abc import Collection
 
 from ..api.call_entry import CallEntry
+from ..api.call_query import CallQuery
 from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, ClientCount, Metrics, MetricsRow, ReleaseCount
 from ..errors import InputError, NotFoundError
 from ..supervisor.supervisor import Supervisor
-from ..telemetry.calls import CallQuery, find_calls, known_names
+from ..telemetry.calls import find_calls, known_names
 from ..telemetry.rollups import KEPT_S
 from ..telemetry.store import RAW_S
 from ..telemetry.summary import break_down, by_client, by_release, totals

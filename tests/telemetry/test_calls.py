@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from platform_cli.telemetry.calls import CallQuery, find_calls, known_names
+from platform_cli.api.call_query import CallQuery
+from platform_cli.telemetry.calls import find_calls, known_names
 from platform_cli.telemetry.operation import Operation
 from platform_cli.telemetry.store import Happened, TelemetryStore
 from platform_cli.telemetry.summary import break_down, by_client, by_release, totals
@@ -37,14 +38,14 @@ def path(path: Path, store: TelemetryStore) -> Path:
     ("query", "ages"),
     [
         (CallQuery(), [100, 200, 300, 400]),
-        (CallQuery(name="add"), [300, 400]),
+        (CallQuery(tool="add"), [300, 400]),
         (CallQuery(method="tools/list"), [200]),
         (CallQuery(client="cursor", kind="failed"), [100, 300]),
         (CallQuery(kind="crash"), [100]),
         (CallQuery(release="v2", slower_ms=60), [100]),
         (CallQuery(request="r300"), [300]),
         (CallQuery(since=NOW - 250, until=NOW - 150), [200]),
-        (CallQuery(name="' OR 1=1 --"), []),
+        (CallQuery(tool="' OR 1=1 --"), []),
         (CallQuery(release="nonsense"), []),
         (CallQuery(since=float("nan")), []),
     ],

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.api.call_query import CallQuery
 from platform_cli.telemetry import store as store_module
-from platform_cli.telemetry.calls import CallQuery, find_calls
+from platform_cli.telemetry.calls import find_calls
 from platform_cli.telemetry.histogram import bucket_of, pack, percentile, unpack
 from platform_cli.telemetry.recorder import Recorder
 from platform_cli.telemetry.rollups import KEPT_S

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 
 from ...api.audit_entry import AuditEntry, Verified
+from ...api.audit_query import AuditQuery
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
 from ...api.error_group import Change, ErrorGroup, ErrorGroupDetail
@@ -16,7 +17,6 @@ from ...api.release import Release as ShownRelease
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
 from ...audit.instances import selected, verify_instances
-from ...audit.search import AuditQuery
 from ...config.image_reference import parse_reference
 from ...contract import compare
 from ...errors import HomeportError, InputError, NotFoundError, ReleaseError
