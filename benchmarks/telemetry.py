@@ -172,14 +172,8 @@ def percentiles(calls: int) -> None:
 def store(path: Path, calls: int) -> None:
     """Fills a store, and measures its size and how quickly it answers, beside counting its rows one by one."""
     now = time.time()
-    dice = random.Random(7)
     begun = time.process_time()
-    writer = TelemetryStore(path)
-    for first in range(0, calls, 200):
-        batch = range(first, min(first + 200, calls))
-        ages = [1 - number / calls for number in batch]
-        writer.write([_happened(dice, now - DAYS * DAY_S * age, 1 + int((1 - age) * RELEASES)) for age in ages])
-    writer.close()
+    fill(path, calls, now, DAYS)
     show(
         f"store: {(time.process_time() - begun) / calls * 1e6:.1f} µs of processor time a call, this program's included"
     )
@@ -200,6 +194,17 @@ def store(path: Path, calls: int) -> None:
         show(f"store: one project's last {title} in {spent:.0f} ms of processor time (goal 100)")
     month = _timed(lambda: summarize(path, "p1", now - DAYS * DAY_S, now, "tool"))
     show_ratio("store", month / by_row, "of reading the project's calls one by one, at most 0.5")
+
+
+def fill(path: Path, calls: int, now: float, days: float) -> None:
+    """Writes so many calls of the last days."""
+    dice = random.Random(7)
+    writer = TelemetryStore(path)
+    for first in range(0, calls, 200):
+        batch = range(first, min(first + 200, calls))
+        ages = [1 - number / calls for number in batch]
+        writer.write([_happened(dice, now - days * DAY_S * age, 1 + int((1 - age) * RELEASES)) for age in ages])
+    writer.close()
 
 
 def _happened(dice: random.Random, at: float, release: int) -> Happened:
