@@ -165,7 +165,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
     @app.post("/v1/projects/{name}/token")
     async def renew_token(name: str) -> StatusWithToken:
-        return await platform.releases.renew_token(name)
+        return await platform.callers.renew_token(name)
 
     @app.post("/v1/projects/{name}/rollback")
     async def rollback(name: str, body: Rollback, request: Request) -> ChangedStatus:

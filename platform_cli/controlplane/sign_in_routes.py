@@ -51,7 +51,7 @@ def sign_in_routes(platform: Platform) -> APIRouter:
     async def end(name: str, user: str) -> SignInsEnded:
         if platform.sign_in.resources.find(name) is not None:
             return {"user": user, "ended": server.end(name, user)}
-        return {"user": user, "ended": await platform.releases.end_sign_ins(name, user)}
+        return {"user": user, "ended": await platform.callers.end_sign_ins(name, user)}
 
     return routes
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from ...api.status import Addresses, Status
 from ...config.image_reference import parse_reference
@@ -22,6 +24,14 @@ def urls_of(cluster: Cluster, project: str, host: str | None) -> Addresses:
     """
     url = f"https://{host}" if host else f"http://{project}.{cluster.namespace}.svc"
     return {"url": url, "local_url": url, "mcp_url": f"{url}/mcp", "sse_url": f"{url}/sse"}
+
+
+def is_known(url: str) -> bool:
+    """Tells whether this machine knows the host of a URL, as it does within the cluster."""
+    try:
+        return bool(socket.getaddrinfo(urlsplit(url).hostname, None))
+    except OSError:
+        return False
 
 
 def status_of(cluster: Cluster, project: str, live: Live) -> Status:

@@ -84,7 +84,8 @@ class StdioChild(asyncio.SubprocessProtocol):
 
     def _log(self, line: str) -> None:
         self.said.append(line)
-        print(line, file=sys.stderr, flush=True)
+        # Not to stderr, whose lines count as errors: here they may be of any level (MCP 2025-11-25, "stdio").
+        print(line, flush=True)
 
     def process_exited(self) -> None:
         asyncio.get_running_loop().call_later(LAST_WORDS_S, self._finish)

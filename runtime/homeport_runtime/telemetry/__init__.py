@@ -10,6 +10,7 @@ import contextvars
 import json
 import logging
 import os
+import re
 import sys
 import time
 import warnings
@@ -124,6 +125,7 @@ def _stream(fd: int, name: str, level: str, scrubber: Scrubber) -> LineStream:
 
 
 def _emit_text(default: str, line: str, request: str | None) -> None:
+    line = _COLOURS.sub("", line)
     gathered = _gathered.get()
     if gathered is not None:
         gathered.append(line)
@@ -141,8 +143,10 @@ def _move_handlers(streams: Mapping[int, Any]) -> None:
 
 
 _LEVELS = {
+    "TRACE": "debug",
     "DEBUG": "debug",
     "INFO": "info",
+    "SUCCESS": "info",
     "WARN": "warning",
     "WARNING": "warning",
     "ERROR": "error",
@@ -151,12 +155,18 @@ _LEVELS = {
 }
 
 
+_NAMES = "|".join(_LEVELS)
+_NAMED = re.compile(rf"^\W*((?i:{_NAMES})):|\[((?i:{_NAMES})) *\]|\b({_NAMES})\b")
+# Control sequences for colours, which libraries write that do not ask where to (ECMA-48, "Select graphic rendition").
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+
 def _named_level(line: str) -> str | None:
-    """Returns the level that a log line of the usual forms names at its start: `ERROR:root:...`, `[INFO] ...`."""
-    for word in line[:60].replace("[", " ").replace("]", " ").replace(":", " ").split()[:5]:
-        if word in _LEVELS:
-            return _LEVELS[word]
-    return None
+    """Returns the level that a log line of the usual forms names at its start: `ERROR:root:...`, `warn: ...`,
+    `2026-11-30 12:00:00 [info  ] ...`.
+    """
+    found = _NAMED.search(line[:60])
+    return _LEVELS[found[found.lastindex or 0].upper()] if found else None
 
 
 def _tell_levels() -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...telemetry import emit
 from ..init import BY_SIGNAL, reap
+from .cut_off import CutOffCalls
 
 if TYPE_CHECKING:
     from .issuer import IssuerWatch
@@ -33,9 +34,10 @@ BACKLOG = 1024
 class FirstProcess:
     """Is the part of the first process that waits for `worker`, a child that serves `listener`.
 
-    `clean` removes secrets from what the worker says over `control`. After a signal to end, the worker accepts for
-    `drain_delay_s` more seconds, finishes its requests and ends. A second signal ends it at once. `issuer` knows the
-    keys of the callers' authorization server, None where there is none.
+    `clean` removes secrets from what the worker says over `control`, and `calls` has those that it is answering, None
+    where these are not kept. After a signal to end, the worker accepts for `drain_delay_s` more seconds, finishes its
+    requests and ends. A second signal ends it at once. `issuer` knows the keys of the callers' authorization server,
+    None where there is none.
     """
 
     def __init__(
@@ -45,13 +47,15 @@ class FirstProcess:
         listener: socket.socket,
         clean: Callable[[str], str],
         drain_delay_s: float,
-        issuer: IssuerWatch | None = None,
+        calls: CutOffCalls | None,
+        issuer: IssuerWatch | None,
     ) -> None:
         self._worker = worker
         self._control = control
         self._listener = listener
         self._clean = clean
         self._drain_delay_s = drain_delay_s
+        self._calls = calls
         self._issuer = issuer
         self._rest = b""
         self._reads = True
@@ -81,9 +85,16 @@ class FirstProcess:
             os.killpg(self._worker, signal.SIGKILL)
         if self._reads:
             self._read()
-        if code and not self._has_failed and not self._signals:
-            emit("error", f"the server's process has ended ({_end_of(code)})")
+        if not self._has_failed and not self._signals:
+            self._explain(code)
         return code
+
+    def _explain(self, code: int) -> None:
+        """Writes what ended without being asked to: the worker, and with it the calls that it was answering."""
+        if self._calls is not None:
+            self._calls.write(_end_of(code), self._clean)
+        if code:
+            emit("error", f"the server's process has ended ({_end_of(code)})")
 
     def tell(self, **order: Any) -> None:
         with contextlib.suppress(OSError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from ...telemetry import emit, store_output
 from ...telemetry.lines import NO_SECRETS
 from ...telemetry.scrub import Scrubber
 from ..confinement import keep_memory_private
+from .cut_off import CutOffCalls
 from .first_process import ENDING, FirstProcess, explained
 from .job import make_job
 from .layout import Layout
@@ -43,6 +45,7 @@ def main(root: Path = Path("/")) -> NoReturn:
 
 def _serve(job: dict[str, Any], listener: socket.socket, drain_delay_s: float) -> NoReturn:
     ours, theirs = socket.socketpair()
+    calls = _calls()
     # A signal waits until there is a handler for it.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     worker = os.fork()
@@ -51,8 +54,9 @@ def _serve(job: dict[str, Any], listener: socket.socket, drain_delay_s: float) -
         _become_worker(theirs, listener)
     theirs.close()
     store_output(NO_SECRETS, **job["origin"])
-    first = FirstProcess(worker, ours, listener, Scrubber(job["secrets"]).text, drain_delay_s, _issuer(job["access"]))
-    first.tell(**job)
+    clean, issuer = Scrubber(job["secrets"]).text, _issuer(job["access"])
+    first = FirstProcess(worker, ours, listener, clean, drain_delay_s, calls, issuer)
+    first.tell(**job, calls=calls.path if calls else None)
     os._exit(first.run())
 
 
@@ -64,6 +68,13 @@ def _issuer(access: Mapping[str, Any] | None) -> IssuerWatch | None:
     from .issuer import IssuerWatch
 
     return IssuerWatch(access["oauth"]["jwks_uri"], access)
+
+
+def _calls() -> CutOffCalls | None:
+    # The server serves without it, too.
+    with contextlib.suppress(OSError):
+        return CutOffCalls()
+    return None
 
 
 def _become_worker(control: socket.socket, listener: socket.socket) -> NoReturn:
