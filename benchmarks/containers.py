@@ -3,8 +3,9 @@
 wake     from no worker to the first answered tools/call: by a fork in a container that is up, by a fork outside, and
          by a container that has to be started
 cpu      processor time of a call with 16 connections: that of all the container's processes, or of the zygote outside,
-         its keeper and its workers, and that of the control plane; by `docker run` that of its processes and of
-         docker-proxy. All have the same Python, and no worker starts or ends meanwhile.
+         its keeper and its workers, and that of the control plane, which writes the log; by `docker run` that of its
+         processes, of docker-proxy, and of the engine, which writes the log there. All have the same Python, and no
+         worker starts or ends meanwhile.
 memory   PSS of the container in which nothing runs but its zygote, and of the zygote outside with its keeper
 load     bytes that the engine gets for an edit of the server's file
 
@@ -33,7 +34,7 @@ from .by_hand import project
 from .calls import STATELESS, wait_for_answer
 from .cold_start import timed_call, wait_for_no_worker
 from .harness import Platform, folder, free_port, in_turn, platform, show, show_ratio
-from .processes import descendants, processor_seconds, proportional_size
+from .processes import descendants, parent, processor_seconds, proportional_size
 from .throughput import CONNECTIONS, measure, split_processors
 
 # By name the port, and what finds the processes that work for its calls.
@@ -74,7 +75,8 @@ class Engine:
         container = self._client.containers.run(image.id, detach=True, ports={"8000/tcp": ("127.0.0.1", port)})
         try:
             wait_for_answer(port)
-            yield port, [*self.processes(container), proxy(port)]
+            handing_on = proxy(port)
+            yield port, [*self.processes(container), handing_on, parent(handing_on)]
         finally:
             container.remove(force=True, v=True)
 
