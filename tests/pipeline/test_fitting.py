@@ -13,6 +13,7 @@ from platform_cli.pipeline.fitting import fitting_lock
 from platform_cli.pipeline.interpreter import find_interpreter
 from platform_cli.pipeline.lock import OtherPythonError, make_lock
 from platform_cli.pipeline.model import Interpreter, Lock, Requirements
+from platform_cli.pipeline.uv import resolve_with_uv
 
 OWN = find_interpreter(None, Path())
 OTHER = Interpreter(OWN.path, "4.1.7", OWN.platform)
@@ -41,8 +42,9 @@ def test_another_python_serves_and_is_remembered(
 ) -> None:
     asked: list[str] = []
     notes: list[str] = []
-    real = module.resolve_with_uv
-    monkeypatch.setattr(module, "resolve_with_uv", lambda args, **more: "newer==1\n" if asked else real(args, **more))
+    monkeypatch.setattr(
+        module, "resolve_with_uv", lambda args, **more: "newer==1\n" if asked else resolve_with_uv(args, **more)
+    )
 
     def find(python: str) -> Interpreter:
         asked.append(python)
