@@ -119,6 +119,18 @@ def capture_output(scrubber: Scrubber = NO_SECRETS) -> None:
     _tell_levels()
 
 
+def write_log(line: str) -> None:
+    """Writes a line of a program that is served over stdio to standard error.
+
+    What such a program writes there is its log and need not be an error (MCP 2025-11-25, "stdio").
+    """
+    token = _written_level.set(_named_level(_COLOURS.sub("", line)) or "info")
+    try:
+        print(line, file=sys.stderr, flush=True)
+    finally:
+        _written_level.reset(token)
+
+
 def _stream(fd: int, name: str, level: str, scrubber: Scrubber) -> LineStream:
     return LineStream(fd, name, lambda text, request: _emit_text(level, text, request), request_id.get, scrubber)
 
