@@ -13,12 +13,12 @@ from pydantic import BaseModel, Field
 
 from .. import __version__
 from ..api.audit_entry import Verified
+from ..api.audit_query import AuditQuery
 from ..api.error_responses import answer_errors, error_response
 from ..api.inspection import Inspected
 from ..api.platform import Destroyed, Isolate, Isolated, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
-from ..audit.search import AuditQuery
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from ..origin import Origin

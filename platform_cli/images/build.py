@@ -100,7 +100,7 @@ def build_image(
     layer, _cached = build_layer(lock, foreign, home.layers)
     layers = Layers(home)
     made = (
-        layers.packages(lock, layer, own),
+        layers.packages(lock, layer, own, loaded_here=built.bundle.manifest["imports"]["modules"]),
         layers.runtime(built.bundle.manifest["runtime"], own),
         layers.app(built.bundle, issuer),
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..api.alert import AlertTested, ListedAlert, NewAlert, WantedAlert
     from ..api.audit_entry import AuditEntry, Verified
     from ..api.audit_export import ListedAuditExport, NewAuditExport, WantedAuditExport
+    from ..api.audit_query import AuditQuery
     from ..api.build_event import BuildEvent
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.console import ConsoleCode
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.sign_in import ListedGrant, SignInLink, SignInsEnded, WaitingSignIn
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
-    from ..audit.search import AuditQuery
 
 
 class PlatformClient(Lifecycle):

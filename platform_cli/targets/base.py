@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from homeport_runtime.loading.manifest_data import ManifestData
 
     from ..api.audit_entry import AuditEntry, Verified
+    from ..api.audit_query import AuditQuery
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import DeploymentEntry
     from ..api.difference import ToolsDifference
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ..api.release import Release
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
-    from ..audit.search import AuditQuery
     from ..doctor.machine import Diagnosis
 
 # Shows the person a line.

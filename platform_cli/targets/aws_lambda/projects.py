@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ...api.audit_entry import AuditEntry, Verified
+from ...api.audit_query import AuditQuery
 from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
@@ -17,7 +18,6 @@ from ...api.release import Release
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
 from ...audit.instances import selected, verify_instances
-from ...audit.search import AuditQuery
 from ...bearer import hash_of, make_token
 from ...config.client_tokens import check_scope, check_wanted
 from ...contract import compare

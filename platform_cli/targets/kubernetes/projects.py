@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from ...api.audit_entry import AuditEntry, Verified
+from ...api.audit_query import AuditQuery
 from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
@@ -19,7 +20,6 @@ from ...api.release import Release as ShownRelease
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
 from ...audit.instances import selected, verify_instances
-from ...audit.search import AuditQuery
 from ...config.image_reference import parse_reference
 from ...contract import compare
 from ...errors import HomeportError, InputError, NotFoundError, ReleaseError

@@ -27,6 +27,7 @@ from .places import choose_name, deployed_from, known_as, named_in_source
 
 if TYPE_CHECKING:
     from ...api.audit_entry import AuditEntry, Verified
+    from ...api.audit_query import AuditQuery
     from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ...api.deployment import DeploymentEntry
     from ...api.difference import ToolsDifference
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from ...api.release import Release
     from ...api.secret import ListedSecret, SecretsSet, SecretUnset
     from ...api.status import ChangedStatus, Status, StatusWithToken
-    from ...audit.search import AuditQuery
     from ...doctor.machine import Diagnosis
     from ...supervisor.release import Container
 
