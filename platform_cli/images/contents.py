@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from homeport_runtime.guard.issuer_file import FILE_NAME as ISSUER
 from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME
 
 from ..errors import BuildError
@@ -92,8 +93,10 @@ class Layers:
 
         return self._made(f"runtime-{name}-{own.version}", entries, f"runtime {name[:16]}")
 
-    def app(self, bundle: Bundle) -> ImageLayer:
-        """Returns the app's files and its manifest, without what is about this machine."""
+    def app(self, bundle: Bundle, issuer: bytes | None = None) -> ImageLayer:
+        """Returns the app's files and its manifest, without what is about this machine; `issuer` is what the image
+        knows of its callers' authorization server.
+        """
 
         def entries(_folder: Path) -> dict[str, Entry]:
             app = f"{BUNDLE}/{APP_FOLDER}"
@@ -101,9 +104,11 @@ class Layers:
                 app: Entry(mode=0o755),
                 **{f"{app}/{name}": _file(file) for name, file in _files_of(bundle.path / APP_FOLDER)},
                 f"{BUNDLE}/{FILE_NAME}": Entry(json.dumps(_manifest(bundle), sort_keys=True).encode()),
+                **({f"{BUNDLE}/{ISSUER}": Entry(issuer)} if issuer is not None else {}),
             }
 
-        return self._made(f"app-{bundle.hash}", entries, "app")
+        known = f"-{hashlib.sha256(issuer).hexdigest()[:16]}" if issuer is not None else ""
+        return self._made(f"app-{bundle.hash}{known}", entries, "app")
 
     def homeport(self, files: Mapping[str, Path], others: Mapping[str, Entry], own: Interpreter) -> ImageLayer:
         """Returns a platform's code, `files` by their paths in the image, and what `others` is in it."""
