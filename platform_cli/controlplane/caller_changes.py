@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..api.status import StatusWithToken
-from ..errors import InputError, NotFoundError
+from ..errors import InputError
 from ..supervisor.release import RunnableRelease
 from .edge import Edge
 from .locks import ProjectLocks
@@ -69,10 +69,7 @@ class CallerChanges:
         async with self._locks.of(project):
             self._stores.store.project(project)
             server = self._sign_in.server
-            if not server.grants.has(project, user):
-                raise NotFoundError(
-                    f"{user} has not signed in to {project}", hint=f"`homeport users list {project}` shows who has"
-                )
+            server.check_signed_in(project, user)
             # First, so that after a kill the same command does the rest.
             server.keys.replace(project)
             ended = server.grants.end_of(project, user)

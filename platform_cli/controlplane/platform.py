@@ -103,7 +103,7 @@ class Platform:
 
     async def tell_issuer(self) -> None:
         """Tells workers where people sign in, which the control plane's port decides: it may have changed."""
-        for project in self.sign_in.all():
+        for project in self.sign_in.all_here():
             with contextlib.suppress(HomeportError):
                 async with self._locks.of(project.name):
                     await self._running.admit(project.name)

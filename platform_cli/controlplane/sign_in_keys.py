@@ -1,4 +1,4 @@
-"""Rotates the keys of projects, fetches those of other authorization servers, and tells workers of both."""
+"""Rotates the keys of access tokens, fetches those of other authorization servers, and tells workers of both."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ class SignInKeys:
             await asyncio.sleep(LOOK_S)
 
     async def _look(self) -> None:
-        for project in self._sign_in.all():
+        for project in self._sign_in.all_here():
             if self._sign_in.server.keys.rotate_old(project.name):
                 await self._tell(project.name)
+        self._sign_in.server.public_keys.rotate_old()
         for issuer in self._sign_in.issuers_in_use():
             if self._sign_in.issuers.is_due(issuer):
                 await self._renew(issuer)
