@@ -81,7 +81,7 @@ def install_packages(packages: NodePackages, folder: Path) -> None:
     try:
         _install(folder)
         if _has_scripts(packages.lock):
-            _npm_with_scripts(["rebuild"], folder)
+            _run_scripts(packages.lock, folder)
     except BuildError as error:
         raise LayerError(
             f"the packages of npm cannot be installed: {error.message}", hint="See that `npm install` works there."
@@ -141,6 +141,36 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
             ignoring.unlink()
         folder.rename(final)
     return final
+
+
+def _run_scripts(lock: str, folder: Path) -> None:
+    """Runs the installed packages' own scripts, and removes an optional package whose script fails, as npm does."""
+    try:
+        _npm_with_scripts(["rebuild"], folder)
+    except BuildError:
+        failing = [path for path in _optional_with_scripts(lock) if not _builds(path, folder)]
+        if not failing:
+            raise
+        for path in failing:
+            shutil.rmtree(folder / path)
+        _npm_with_scripts(["rebuild"], folder)
+
+
+def _optional_with_scripts(lock: str) -> list[str]:
+    """Returns the folders of the packages in a lock that have a script and may be missing."""
+    packages = json.loads(lock).get("packages") or {}
+    return [path for path, package in packages.items() if package.get("optional") and package.get("hasInstallScript")]
+
+
+def _builds(path: str, folder: Path) -> bool:
+    """Tells whether the package at `path` builds; one that is not for this machine was not installed."""
+    if not (folder / path).is_dir():
+        return True
+    try:
+        _npm_with_scripts(["rebuild", path.rpartition(f"{MODULES}/")[2]], folder)
+    except BuildError:
+        return False
+    return True
 
 
 def _text(file: Path) -> str | None:

@@ -108,6 +108,24 @@ class Promotion:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Is how this machine reaches a project's MCP endpoint: by `url`.
+
+    `name` is the URL that the project has for everybody, and for which this machine keeps its token. With `has_token`
+    nobody gets in without one.
+    """
+
+    url: str
+    name: str
+    has_token: bool
+
+    @classmethod
+    def of(cls, status: Status) -> Endpoint:
+        """Returns the endpoint of a project that is reached by its own URL."""
+        return cls(status["mcp_url"], status["mcp_url"], status["auth"] == "token")
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """Lists what destroying a project removes, and what is kept though it has a name of the project's, for the person.
 
@@ -214,8 +232,8 @@ class Target(Protocol[CandidateT, PlanT]):
         """
         ...
 
-    def mcp_url(self, project: str) -> str:
-        """Returns the MCP endpoint, by the shortest way from this machine."""
+    def reached(self, project: str) -> AbstractContextManager[Endpoint]:
+        """Yields the MCP endpoint by the shortest way from this machine, which lasts as long as the block."""
         ...
 
     def list_projects(self) -> list[Status]: ...
