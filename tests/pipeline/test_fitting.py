@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
 from platform_cli.errors import InputError
+from platform_cli.pipeline import resolve as module
 from platform_cli.pipeline.fitting import fitting_lock
 from platform_cli.pipeline.interpreter import find_interpreter
 from platform_cli.pipeline.lock import OtherPythonError, make_lock
@@ -17,7 +17,6 @@ from platform_cli.pipeline.uv import resolve_with_uv
 
 OWN = find_interpreter(None, Path())
 OTHER = Interpreter(OWN.path, "4.1.7", OWN.platform)
-RESOLVES = "platform_cli.pipeline.resolve.resolve_with_uv"
 METADATA = "Metadata-Version: 2.1\nName: newer\nVersion: 1\nRequires-Python: <5,>=4\n"
 
 
@@ -43,11 +42,9 @@ def test_another_python_serves_and_is_remembered(
 ) -> None:
     asked: list[str] = []
     notes: list[str] = []
-
-    def resolve(args: Sequence[str], *, input: str | None = None, cwd: Path) -> str:
-        return "newer==1\n" if asked else resolve_with_uv(args, input=input, cwd=cwd)
-
-    monkeypatch.setattr(RESOLVES, resolve)
+    monkeypatch.setattr(
+        module, "resolve_with_uv", lambda args, **more: "newer==1\n" if asked else resolve_with_uv(args, **more)
+    )
 
     def find(python: str) -> Interpreter:
         asked.append(python)
@@ -59,7 +56,7 @@ def test_another_python_serves_and_is_remembered(
     interpreter, lock, cached = locked()
     assert (interpreter, lock.python, cached) == (OTHER, "4.1", False)
     assert notes == ["Python 4.1.7 serves, since pypi:newer wants >=4,<5"]
-    monkeypatch.setattr(RESOLVES, None)
+    monkeypatch.setattr(module, "resolve_with_uv", None)
     assert locked() == (OTHER, lock, True)
     assert asked == [">=4,<5"] * 2
 

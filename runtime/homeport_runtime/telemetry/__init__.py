@@ -7,7 +7,6 @@ started, wrote directly to the file descriptor.
 from __future__ import annotations
 
 import contextvars
-import json
 import logging
 import os
 import re
@@ -17,6 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..compact_json import encoder
 from .lines import NO_SECRETS, LineStream
 from .raw_output import RawOutput
 from .scrub import Scrubber
@@ -29,8 +29,7 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("homepor
 _written_level: contextvars.ContextVar[str | None] = contextvars.ContextVar("homeport_level", default=None)
 
 
-# One encoder for all calls, since json.dumps with options makes a new one each time.
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+encode = encoder(ensure_ascii=False)
 
 
 # Set by `store_output`, for records that nobody completes and scrubs on their way.
@@ -118,6 +117,18 @@ def capture_output(scrubber: Scrubber = NO_SECRETS) -> None:
     sys.stderr = _stream(2, "<stderr>", "error", scrubber)
     _move_handlers({id(old): new for old, new in zip(before, (sys.stdout, sys.stderr), strict=True)})
     _tell_levels()
+
+
+def write_log(line: str) -> None:
+    """Writes a line of a program that is served over stdio to standard error.
+
+    What such a program writes there is its log and need not be an error (MCP 2025-11-25, "stdio").
+    """
+    token = _written_level.set(_named_level(_COLOURS.sub("", line)) or "info")
+    try:
+        print(line, file=sys.stderr, flush=True)
+    finally:
+        _written_level.reset(token)
 
 
 def _stream(fd: int, name: str, level: str, scrubber: Scrubber) -> LineStream:

@@ -106,6 +106,7 @@ def test_it_behaves_as_standard_output_does(stream: LineStream, lines: Lines) ->
 
 WRITES = '''
 import asyncio, logging, os, subprocess, sys, threading, warnings
+import homeport_runtime.telemetry
 
 @mcp.tool()
 def write(what: str) -> str:
@@ -142,6 +143,8 @@ def writer(workers: Workers) -> Worker:
         ),
         ("print('Error: of a program', file=sys.stdout)", "Error: of a program", "error"),
         ("sys.stderr.write('2026-11-30 02:21:30 [info     ] x=1\\n')", "2026-11-30 02:21:30 [info     ] x=1", "info"),
+        ("homeport_runtime.telemetry.write_log('a program says')", "a program says", "info"),
+        ("homeport_runtime.telemetry.write_log('[warn] a program says')", "[warn] a program says", "warning"),
         ("print('no error [1] at all')", "no error [1] at all", "info"),
         ("logging.getLogger('x').info('an info')", "an info", "info"),
         ("logging.getLogger('x').warning('a warning')", "a warning", "warning"),

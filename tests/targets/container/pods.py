@@ -18,7 +18,7 @@ ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
 
 
 class Pods:
-    """Are pods that `podman` plays, of images that `homeport` makes and names in a registry."""
+    """Plays pods with `podman`, of images that `homeport` makes and names in a registry."""
 
     def __init__(self, service: Podman, network: OtherNetwork, homeport: Platform, folder: Path) -> None:
         self.podman = service
