@@ -7,12 +7,13 @@ and hash of the last line, is kept elsewhere, too (heads.py).
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+
+from homeport_runtime.compact_json import encoder
 
 from .entry import Entry
 
@@ -20,8 +21,7 @@ _END = re.compile(rb',"hash":"([0-9a-f]{64})"\}$')
 _HEAD = re.compile(rb'\{"seq":(\d{1,18}),')
 _TIME = re.compile(rb'^\{"seq":\d{1,18},"timestamp":"([0-9T:.Z-]{20,32})"')
 _PREV = re.compile(rb',"prev":"([0-9a-f]{64})","hash":"[0-9a-f]{64}"\}$')
-# One for all lines, since json.dumps with options makes a new one each time.
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ENCODE = encoder(ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ from .project import Project
 MAX_ON_ANY_TARGET = 55
 RULE = "a DNS label: 1 to 63 of a-z, 0-9 and -, with no - at either end"
 
+# What stands between project and host in the name of a resource elsewhere, and in no project's name.
+AT = "@"
+
 # `pypi:name[extra]==1`, `npm:@scope/name@1`
 _PACKAGE = re.compile(r"(?:pypi:|npm:(?:@[^/]+/)?)([A-Za-z0-9._-]+).*")
 _INVENTED = re.compile(r"fastmcp(-[0-9a-f]{4})?")

@@ -22,7 +22,7 @@ METADATA = "Metadata-Version: 2.1\nName: newer\nVersion: 1\nRequires-Python: <5,
 
 @pytest.fixture
 def newer(tmp_path: Path) -> Requirements:
-    """A package that no Python of today can run, in a folder that is its index."""
+    """Makes a package that no Python of today can run, in a folder that is its index."""
     with ZipFile(tmp_path / "newer-1-py3-none-any.whl", "w") as wheel:
         wheel.writestr("newer-1.dist-info/METADATA", METADATA)
         wheel.writestr("newer-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")

@@ -15,6 +15,7 @@ from ...images.model import Image
 from ...kubernetes.workload import Workload, workload_of
 from ...pipeline.build import Built, build
 from ...pipeline.stages import Stages
+from ...platform_client.issuing import issuer_file
 from ...secrets.references import check_needed, referenced
 from ..base import Candidate, Note
 from ..inspector import ProcessInspector
@@ -51,6 +52,7 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
     Raises ConfigError for what cannot run on a cluster, or if a secret that it needs is not set.
     """
     repository, settings = repository_of(project), project.in_container
+    _check_has_name(project)
     if project.name is not None:
         check_name_fits(project.name)
     values = _needed_secrets(project, cluster)
@@ -61,13 +63,22 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
     with stages.run("base"):
         base = base_for(built.bundle.manifest, settings, home, anew=project.upgrade == ())
     with stages.run("image"):
-        image = build_image(built, project, name, base, home)
+        image = build_image(built, project, name, base, home, issuer=issuer_file(project, home))
     tag = image.digest.removeprefix("sha256:")[:TAG]
     reference = Reference(repository.registry, repository.repository, tag, image.digest)
     desired = _desired(
         project, built, image, workload_of(_decided(project, built), name, reference, project.on_kubernetes.claim), note
     )
     return KubernetesCandidate(project, built.bundle.manifest, built.code, desired)
+
+
+def _check_has_name(project: Project) -> None:
+    """Raises ConfigError if callers sign in, and there is no URL for which their tokens may be."""
+    if project.issuer is not None and not any(map(is_public, project.domains)):
+        raise ConfigError(
+            "callers sign in, and nothing says at which URL they reach the pods",
+            hint='names = ["notes.example.com"] under [domains], which an Ingress or a Gateway leads to the Service',
+        )
 
 
 def _decided(project: Project, built: Built) -> Project:
@@ -91,6 +102,7 @@ def _desired(project: Project, built: Built, image: Image, workload: Workload, n
         named=project.name is not None,
         host=next(filter(is_public, project.domains), None),
         has_token=not workload.is_open,
+        issuer=project.issuer.url if project.issuer else None,
     )
 
 

@@ -6,8 +6,7 @@ The guard and the server are one process, so a server could say anything about i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..asgi import Scope
@@ -85,9 +84,9 @@ class Audit:
             return None
         params = message.get("params")
         params = params if isinstance(params, Mapping) else {}
+        beginning = self._beginning(scope, str(method), params.get(named))
         arguments = self._redaction.text(params.get("arguments"))
-        text_with = partial(self._text, scope, str(method), params.get(named), request=request)
-        return Operation(text_with(arguments), text_with, scope, message.get("id"), open_calls, self._chain)
+        return Operation(beginning, arguments, request, scope, message.get("id"), open_calls, self._chain)
 
     def refusal(self, scope: Scope, refusal: Refusal) -> None:
         """Writes the record of a request that was refused."""
@@ -99,13 +98,9 @@ class Audit:
             method = f"{scope.get('method', 'GET')} {scope['path']}"
         if not isinstance(params, Mapping) or method not in OPERATIONS:
             params = {}
-        name, arguments = params.get(OPERATIONS.get(method, "")), self._redaction.text(params.get("arguments"))
-        text = self._text(scope, method, name, arguments, request=None)
+        beginning = self._beginning(scope, method, params.get(OPERATIONS.get(method, "")))
+        text = f'{beginning},"arguments":{self._redaction.text(params.get("arguments"))},"request":null'
         _write(record(text, REFUSALS.get(refusal.reason, "refused"), 0, refusal.reason), self._chain)
-
-    def _text(self, scope: Scope, method: str, name: object, arguments: str, *, request: str | None) -> str:
-        """Returns the fields of a record as JSON, without its braces; `arguments` are JSON already."""
-        return f'{self._beginning(scope, method, name)},"arguments":{arguments},"request":{encode(request)}'
 
     def _beginning(self, scope: Scope, method: str, name: object) -> str:
         """Returns the fields that say who calls what, by which scopes and from where; few callers make most calls."""
@@ -126,14 +121,15 @@ class Audit:
 
 
 class Operation(Audited):
-    """Writes the record of one operation, whose fields are `text`, when its answer is complete; `text_with` returns
-    them with other arguments.
+    """Writes the record of one operation when its answer is complete; `beginning` are its first fields, and `arguments`
+    what is kept of the arguments, both as JSON.
     """
 
     def __init__(
         self,
-        text: str,
-        text_with: Callable[[str], str],
+        beginning: str,
+        arguments: str,
+        request: str,
         scope: Scope,
         message_id: object,
         open_calls: OpenCalls | None,
@@ -143,16 +139,16 @@ class Operation(Audited):
         self._chain = chain
         self._scope = scope
         self.message_id = message_id
-        self._text = text
+        self._text = f'{beginning},"arguments":{arguments},"request":"{request}"'
         self._started = time.perf_counter()
         self._open_calls = open_calls
         # The record that is written if this process dies; its `time` is when the call came.
         self._slot: int | None = None
         if open_calls is not None:
-            self._slot = open_calls.begin(_cut_off(text))
+            self._slot = open_calls.begin(_cut_off(self._text))
             if self._slot is None:
                 # Arguments may be too long for it, and the rest says who has called what.
-                self._slot = open_calls.begin(_cut_off(text_with("null")))
+                self._slot = open_calls.begin(_cut_off(f'{beginning},"arguments":null,"request":"{request}"'))
 
     def _write(self, status: str, _answer: Mapping[str, Any] | None) -> None:
         _write(self._ended(status), self._chain)

@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 # A window begins with a digest of whose it is, the time of its last call, and the number of all of its calls.
 _HEAD = struct.Struct("<16sdQ")
+_LAST_AND_COUNT, _LAST_AT = struct.Struct("<dQ"), 16
 _TIME = struct.Struct("<d")
 # How many clients one rate can tell apart, and the bytes that their windows may take; then the least recent one is
 # forgotten.
@@ -61,10 +62,11 @@ class SharedWindows:
 
     def __init__(self, rates: Sequence[Rate], path: Path | None = None) -> None:
         self._rates = tuple(rates)
-        self._starts: list[int] = []
+        # Where the windows of each rate start, how many they are, and how many bytes each has.
+        self._tables: list[tuple[int, int, int]] = []
         size = 0
         for rate in self._rates:
-            self._starts.append(size)
+            self._tables.append((size, _slots(rate), _slot_bytes(rate)))
             size += _slots(rate) * _slot_bytes(rate)
         self._file = -1 if path is None else os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if path is not None:
@@ -89,36 +91,32 @@ class SharedWindows:
             self._unlock()
 
     def _take(self, buckets: Sequence[Bucket], now: float) -> tuple[int, float]:
-        found = [(bucket.rate, self._find(bucket)) for bucket in buckets]
+        found = []
         full, wait = 0, 0.0
-        for index, (place, count) in found:
-            needed = self._wait(index, place, count, now)
-            if needed > wait:
+        for bucket in buckets:
+            index, place, count = bucket.rate, *self._find(bucket)
+            rate = self._rates[index]
+            # Where the time of the oldest call is, which the new one takes.
+            at = place + _HEAD.size + count % rate.calls * _TIME.size
+            found.append((place, count, at))
+            if count >= rate.calls and (needed := self._wait(at, rate, now)) > wait:
                 full, wait = index, needed
         if wait:
             return full, wait
-        for index, (place, count) in found:
-            digest = _HEAD.unpack_from(self._memory, place)[0]
-            _TIME.pack_into(self._memory, self._time_at(index, place, count), now)
-            _HEAD.pack_into(self._memory, place, digest, now, count + 1)
+        for place, count, at in found:
+            _TIME.pack_into(self._memory, at, now)
+            _LAST_AND_COUNT.pack_into(self._memory, place + _LAST_AT, now, count + 1)
         return 0, 0.0
 
-    def _wait(self, index: int, place: int, count: int, now: float) -> float:
-        """Returns the seconds until a window has room, 0.0 if it has."""
-        rate = self._rates[index]
-        if count < rate.calls:
-            return 0.0
-        oldest = _TIME.unpack_from(self._memory, self._time_at(index, place, count))[0]
+    def _wait(self, at: int, rate: Rate, now: float) -> float:
+        """Returns the seconds until a window whose oldest call is `at` has room, 0.0 if it has."""
+        oldest: float = _TIME.unpack_from(self._memory, at)[0]
         # A time ahead of now is from before this machine was started anew.
         return max(oldest + rate.seconds - now, 0.0) if oldest <= now else 0.0
 
-    def _time_at(self, index: int, place: int, count: int) -> int:
-        return place + _HEAD.size + count % self._rates[index].calls * _TIME.size
-
     def _find(self, bucket: Bucket) -> tuple[int, int]:
         """Returns where a client's window is, and how many calls it has counted, after making it if there was none."""
-        rate = self._rates[bucket.rate]
-        slots, width, start = _slots(rate), _slot_bytes(rate), self._starts[bucket.rate]
+        start, slots, width = self._tables[bucket.rate]
         digest = _digest(bucket.client)
         first = int.from_bytes(digest[:4], "little")
         oldest, oldest_at = 0.0, -1

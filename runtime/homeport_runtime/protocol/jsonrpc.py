@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..asgi import Headers, Receive, Scope, header
+from ..compact_json import encoder
 from .messages import MESSAGE, read_body
 
 # A decoded JSON-RPC message (https://www.jsonrpc.org/specification).
@@ -30,8 +31,7 @@ SSE_HEADERS: Headers = [
 KEEP_ALIVE = b": ping\r\n\r\n"
 
 
-# One for all messages, since json.dumps with options makes a new one each time.
-_ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+_ENCODE = encoder(ensure_ascii=True)
 
 
 def encode(message: Mapping[str, Any]) -> bytes:

@@ -111,7 +111,7 @@ class StdioProgram:
         pending, _ = self._send(child, {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params}, None)
         shown = self._shown
         try:
-            answer = await asyncio.wait_for(pending.replies.get(), HANDSHAKE_TIMEOUT_S)
+            answer = await asyncio.wait_for(_answer(pending), HANDSHAKE_TIMEOUT_S)
         except asyncio.TimeoutError:  # noqa: UP041 - on Python 3.10 it is not the built-in one
             raise ServerError(
                 f"{shown} did not answer initialize within {HANDSHAKE_TIMEOUT_S:.0f} s",
@@ -256,6 +256,13 @@ class StdioProgram:
             if pending.owner is not None and not self._ended:
                 report_end(how, said, pending.request)
             pending.answer(failure(None, "server_ended", f"the program {how} before it answered", retry_ms))
+
+
+async def _answer(pending: PendingRequest) -> RPC:
+    """Returns the answer to a request, without what comes before it: a program may log as soon as it is started."""
+    while "method" in (message := await pending.replies.get()):
+        pass
+    return message
 
 
 def _told(answer: RPC) -> str | None:

@@ -7,7 +7,6 @@ started, wrote directly to the file descriptor.
 from __future__ import annotations
 
 import contextvars
-import json
 import logging
 import os
 import re
@@ -17,6 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..compact_json import encoder
 from .lines import NO_SECRETS, LineStream
 from .raw_output import RawOutput
 from .scrub import Scrubber
@@ -29,8 +29,7 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("homepor
 _written_level: contextvars.ContextVar[str | None] = contextvars.ContextVar("homeport_level", default=None)
 
 
-# One encoder for all calls, since json.dumps with options makes a new one each time.
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+encode = encoder(ensure_ascii=False)
 
 
 # Set by `store_output`, for records that nobody completes and scrubs on their way.
