@@ -2,10 +2,17 @@
 
 wake     from no worker to the first answered tools/call: by a fork in a container that is up, by a fork outside, and
          by a container that has to be started
-cpu      processor time of a call with one connection: that of all the container's processes or of the worker, and of
-         the control plane; by `docker run` that of its processes and of docker-proxy
+cpu      processor time of a call with 16 connections: that of all the container's processes, or of the zygote outside,
+         its keeper and its workers, and that of the control plane, which writes the log; by `docker run` that of its
+         processes, of docker-proxy, and of the engine, which writes the log there. All have the same Python, and no
+         worker starts or ends meanwhile.
 memory   PSS of the container in which nothing runs but its zygote, and of the zygote outside with its keeper
+import   processor time of `import fastmcp` in the image, and without its bytecode; neither has that of Python's own
+         modules, which Docker's official images lack, too
 load     bytes that the engine gets for an edit of the server's file
+
+Beside other work `cpu` says little: all containers of a machine together have the share of one process outside, and
+whoever waits longer for a processor finds colder caches.
 
 It takes the Docker Engine of this machine, and Debian's docker-registry. Linux only.
 """
@@ -22,6 +29,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from platform_cli.images.places import PACKAGES
 from tests.images.registries import registry
 from tests.targets.container.engines import push_base
 
@@ -29,14 +37,22 @@ from .by_hand import project
 from .calls import STATELESS, wait_for_answer
 from .cold_start import timed_call, wait_for_no_worker
 from .harness import Platform, folder, free_port, in_turn, platform, show, show_ratio
-from .processes import descendants, processor_seconds, proportional_size, serving_process
-from .throughput import measure, split_processors
+from .processes import descendants, parent, processor_seconds, proportional_size
+from .throughput import CONNECTIONS, measure, split_processors
 
 # By name the port, and what finds the processes that work for its calls.
 Sides = dict[str, tuple[int, Callable[[], list[int]]]]
 CONTAINED, PROCESS, PUBLISHED = "contained", "process", "published"
+CONFIG = '[auth]\nmode = "none"\n[scaling]\nidle_s = {idle_s}\n[deployment.container]\nbase = "{base}"\n'
+IMPORT = f"""
+import sys, time
+sys.path.append("/{PACKAGES}")
+started = time.process_time()
+import fastmcp
+print(time.process_time() - started)
+"""
 # The container stays ten times as long as an idle worker: until the other side was measured.
-CONFIG = '[auth]\nmode = "none"\n[scaling]\nidle_s = 3\n[deployment.container]\nbase = "{base}"\n'
+SLEEPING, AWAKE = 3, 3600
 
 
 class Engine:
@@ -56,20 +72,34 @@ class Engine:
         container.reload()
         return descendants(container.attrs["State"]["Pid"])
 
-    @contextlib.contextmanager
-    def published(self, layout: Path, root: Path) -> Iterator[tuple[int, list[int]]]:
-        """Port and processes of an image that serves without a platform."""
+    def load(self, layout: Path, root: Path) -> str:
+        """The id of the image that is in a layout."""
         archive = root / "image.tar"
         with tarfile.open(archive, "w") as tar:
             for path in layout.iterdir():
                 tar.add(path, path.name)
         with archive.open("rb") as file:
             [image] = self._client.images.load(file)
+        found: str = image.id
+        return found
+
+    def output(self, image: str, command: list[str]) -> str:
+        """What a program in a container of the image writes."""
+        program, *arguments = command
+        said: bytes = self._client.containers.run(
+            image, arguments, entrypoint=[program], network_mode="none", read_only=True, remove=True
+        )
+        return said.decode()
+
+    @contextlib.contextmanager
+    def published(self, image: str) -> Iterator[tuple[int, list[int]]]:
+        """Port and processes of an image that serves without a platform."""
         port = free_port()
-        container = self._client.containers.run(image.id, detach=True, ports={"8000/tcp": ("127.0.0.1", port)})
+        container = self._client.containers.run(image, detach=True, ports={"8000/tcp": ("127.0.0.1", port)})
         try:
             wait_for_answer(port)
-            yield port, [*self.processes(container), proxy(port)]
+            handing_on = proxy(port)
+            yield port, [*self.processes(container), handing_on, parent(handing_on)]
         finally:
             container.remove(force=True, v=True)
 
@@ -82,6 +112,16 @@ def proxy(port: int) -> int:
             if wanted in file.read_text():
                 return int(file.parent.name)
     raise SystemExit("docker-proxy does not run: the engine publishes ports in another way")
+
+
+def deploy(running: Platform, server: Path, config: str) -> dict[str, int]:
+    """The ports of the server in a container and as a process, by their names."""
+    (server / "fastmcp.toml").write_text(config)
+    urls = {
+        name: running.run("deploy", str(server), "--name", name, "--target", target)["url"]
+        for name, target in ((CONTAINED, "container"), (PROCESS, "local"))
+    }
+    return {name: urlsplit(url).port or 80 for name, url in urls.items()}
 
 
 def wake(running: Platform, engine: Engine, ports: dict[str, int], rounds: int) -> None:
@@ -106,14 +146,26 @@ def cpu(sides: Sides, rounds: int, seconds: float) -> None:
     for number in range(rounds):
         for name in in_turn(sides, number):
             port, processes = sides[name]
-            measure(port, STATELESS, 1, seconds / 4, processor)
+            measure(port, STATELESS, CONNECTIONS, seconds / 4, processor)
             working = processes()
             before = sum(map(processor_seconds, working))
-            calls = measure(port, STATELESS, 1, seconds, processor)["calls"]
+            calls = measure(port, STATELESS, CONNECTIONS, seconds, processor)["calls"]
             found[name].append((sum(map(processor_seconds, working)) - before) / calls * 1000)
     show("".join(f"cpu {name} {statistics.median(each):.2f} ms  " for name, each in found.items()))
     show_ratio("container cpu of a call, by the process target", median_of(found[CONTAINED], found[PROCESS]), "<= 1.05")
     show_ratio("container cpu of a call, by docker run", median_of(found[CONTAINED], found[PUBLISHED]), "<= 0.95")
+
+
+def bytecode(engine: Engine, image: str, rounds: int) -> None:
+    python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    # What Python finds beside its sources is not looked for with a prefix.
+    ways = {"with": [python, "-S"], "without": [python, "-S", "-X", "pycache_prefix=/none"]}
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds):
+        for name in in_turn(ways, number):
+            found[name].append(float(engine.output(image, [*ways[name], "-c", IMPORT])))
+    show("".join(f"import {name} bytecode {statistics.median(each):.2f} s  " for name, each in found.items()))
+    show_ratio("image import of fastmcp, by that without bytecode", median_of(*found.values()), "<= 0.7")
 
 
 def memory(running: Platform, engine: Engine, ports: dict[str, int]) -> None:
@@ -163,19 +215,19 @@ def main() -> None:
         (root / "registry").mkdir()
         with registry(root / "registry") as images:
             base = push_base(images.address, root / "base")
-            server = project("fastmcp4", root / "project", CONFIG.format(base=base))
-            ports = {
-                name: urlsplit(running.run("deploy", str(server), "--name", name, "--target", target)["url"]).port or 80
-                for name, target in ((CONTAINED, "container"), (PROCESS, "local"))
-            }
-            running.run("image", str(server), "--output", str(root / "layout"))
+            server = project("fastmcp4", root / "project")
+            ports = deploy(running, server, CONFIG.format(base=base, idle_s=SLEEPING))
             wake(running, engine, ports, options.rounds)
             memory(running, engine, ports)
-            with engine.published(root / "layout", root) as (port, processes):
+            deploy(running, server, CONFIG.format(base=base, idle_s=AWAKE))
+            running.run("image", str(server), "--output", str(root / "layout"))
+            image = engine.load(root / "layout", root)
+            bytecode(engine, image, options.rounds)
+            with engine.published(image) as (port, processes):
                 control = running.process
                 sides: Sides = {
                     CONTAINED: (ports[CONTAINED], lambda: [*engine.processes(engine.container()), control]),
-                    PROCESS: (ports[PROCESS], lambda: [serving_process(ports[PROCESS]), control]),
+                    PROCESS: (ports[PROCESS], lambda: descendants(control)),
                     PUBLISHED: (port, lambda: processes),
                 }
                 cpu(sides, options.rounds, options.seconds)

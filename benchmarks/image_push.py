@@ -5,9 +5,11 @@ first         the registry has the base; the packages are there without bytecode
 code change   the server's file was edited since
 
 homeport's seconds are those of its stages image and push. `whole command` has Python's start, too, and the inspection
-by a platform that runs: it loads the server, which the peers do not do. Bytes are those of the blobs that the registry
-has then and did not have before. It takes Debian's docker-registry, and a Docker Engine that reaches it at 127.0.0.1;
-`--docker` names a command line whose `docker build` is BuildKit's.
+by a platform that runs: it loads the server, which the peers do not do. Bytes are those of the blobs that the image's
+repository has then and did not have before, without the base's.
+
+It takes Debian's docker-registry, and a Docker Engine that reaches it at 127.0.0.1; `--docker` names a command line
+whose `docker build` is BuildKit's.
 """
 
 from __future__ import annotations
@@ -50,9 +52,17 @@ class Place:
     data: Path
     laptop: Platform
 
-    def bytes(self) -> int:
-        """Of all blobs that the registry has."""
-        return sum(file.stat().st_size for file in self.data.glob("docker/registry/v2/blobs/*/*/*/data"))
+    def bytes(self, repository: str) -> int:
+        """Of all blobs that a repository has, but for those of the base."""
+        blobs = self._blobs(repository) - self._blobs("base")
+        return sum((self._content / "blobs/sha256" / blob[:2] / blob / "data").stat().st_size for blob in blobs)
+
+    def _blobs(self, repository: str) -> set[str]:
+        return {file.name for file in (self._content / "repositories" / repository).glob("_layers/sha256/*")}
+
+    @property
+    def _content(self) -> Path:
+        return self.data / "docker" / "registry" / "v2"
 
     def edit(self) -> None:
         with (self.server / "server.py").open("a") as file:
@@ -104,10 +114,10 @@ def measure(docker: str, place: Place, number: int) -> dict[str, dict[str, tuple
         for name in in_turn(builders, number):
             # Each has blobs of its own to send.
             place.edit()
-            before = place.bytes()
             repository = f"{name.lower().replace(' ', '-')}-{number}"
+            before = place.bytes(repository)
             seconds = builders[name](place, repository, first=stage == "first")
-            found[stage].update({each: (value, place.bytes() - before) for each, value in seconds.items()})
+            found[stage].update({each: (value, place.bytes(repository) - before) for each, value in seconds.items()})
     return found
 
 

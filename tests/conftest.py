@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
+
+from .leftovers import keep_mounts_private, remove
 
 # What shares the environment that takes longest to make, once in each process, is run by one process.
 SHARING = (
@@ -19,6 +23,7 @@ SLOW = (
     "tests/aws_platform/",
     "tests/e2e/test_clients.py",
     "tests/field/test_sdk_versions.py",
+    "tests/targets/container/test_clients.py",
     "tests/targets/aws_lambda/test_faults.py",
     "tests/github/",
     "tests/targets/aws_lambda/test_clients.py",
@@ -26,6 +31,7 @@ SLOW = (
     "tests/targets/aws_lambda/test_deploy.py",
     "tests/targets/aws_lambda/test_target.py",
     "tests/targets/aws_lambda/",
+    "tests/targets/container/",
     "tests/e2e/",
     "tests/attacks/",
     "tests/runtime/hosts/",
@@ -56,9 +62,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure() -> None:
+    keep_mounts_private()
     # A shell's background job ignores Ctrl-C (POSIX, "Signals and Error Handling"), and so would what tests interrupt.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Has the folders that a fixture makes for several tests removed at its end, since no disk holds those of all.
+
+    They stay where a test has failed meanwhile.
+    """
+    if fixturedef.scope == "function" or fixturedef.argname == "tmp_path_factory":
+        return (yield)
+    folders: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    before, failed = set(folders.getbasetemp().iterdir()), request.session.testsfailed
+    made: set[Path] = set()
+
+    def clear() -> None:
+        if request.session.testsfailed == failed:
+            for folder in made:
+                remove(folder)
+
+    fixturedef.addfinalizer(clear)
+    try:
+        return (yield)
+    finally:
+        made.update(path for path in set(folders.getbasetemp().iterdir()) - before if not path.is_symlink())
 
 
 @pytest.fixture(autouse=True)

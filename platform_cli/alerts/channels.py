@@ -86,7 +86,7 @@ def _reason(error: OSError) -> str:
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         return f"SMTP {error.smtp_code}: {said.decode('utf-8', 'replace') if isinstance(said, bytes) else said}"
-    return str(error) or type(error).__name__
+    return error.strerror or str(error) or type(error).__name__
 
 
 def _is_temporary(error: OSError) -> bool:

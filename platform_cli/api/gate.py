@@ -20,8 +20,8 @@ from .failure import error_answer
 WEBHOOK_PATH = "/github/webhook"
 LOGIN_HINT = "`homeport platform token create NAME` makes one, `homeport platform login URL` keeps it"
 # The prefixes of the paths that answer over TCP; all others answer on the Unix socket alone.
-REMOTE = ("/v1/projects", "/v1/builds", "/v1/github", "/v1/alerts")
-REMOTE_EXACT = ("/v1/platform", "/v1/console/codes", "/metrics")
+REMOTE = ("/v1/projects", "/v1/builds", "/v1/github", "/v1/alerts", "/v1/resources")
+REMOTE_EXACT = ("/v1/platform", "/v1/issuer", "/v1/console/codes", "/metrics")
 _PROJECT = "/v1/projects/[^/]+"
 # What the key of a browser that shows the console may ask for: it looks, tries what a server offers, rolls back, and
 # takes rights away. It makes no token, sets no secret, deploys and destroys nothing.

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from ..api.audit_entry import AuditEntry, Verified
+from ..api.audit_query import AuditQuery
 from .chain import NOTHING, Break, Checked, Head, follow, number_of, time_of, timestamp_of
 from .entry import entry_of
-from .search import AuditQuery
 from .verify import report
 
 # How such a line begins, and no record.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from ..api.audit_entry import Result
+from ..api.audit_query import AuditQuery
 from ..audit.ocsf import ocsf
-from ..audit.search import AuditQuery
 from ..errors import PlatformError
 from .audit_exports import export_to_command
 from .options import json_option, running_target, target_option, time_span

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -11,6 +12,8 @@ import click
 from ..errors import InputError
 from ..home import open_home
 from ..platform_client.connections import kept_token
+from ..targets.base import Endpoint
+from .options import running_target
 
 # RFC 9110, section 5.6.2: a field's name is a token.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -22,6 +25,19 @@ def caller_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header of every request; repeatable."
     )(command)
     return click.option("--token", help="A bearer token of the server's own; default: the one kept here.")(command)
+
+
+@contextmanager
+def reached(server: str) -> Iterator[Endpoint]:
+    """Yields how the MCP server at a URL, or that of a project, is reached for as long as the block lasts."""
+    if "://" not in server:
+        with running_target().reached(server) as endpoint:
+            yield endpoint
+        return
+    from ..clients.mcp_client import check_url
+
+    url = check_url(server)
+    yield Endpoint(url, url, has_token=False)
 
 
 def headers_for(url: str, token: str | None, headers: Sequence[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from ..home import open_home
 from .deploy import read_project
 from .options import json_option, stage_option
 from .output import Output
+from .registration import register_later, registration_of
 
 
 @click.command("cloudformation")
@@ -43,6 +44,7 @@ def cloudformation_command(path: str, name: str | None, stage: str | None, folde
     stages = output.stages()
     try:
         project = read_project(path, name, (), stage=stage)
+        registration = registration_of(project)
         aws = partial(AWS, project.on_lambda.region)
         candidate = build_candidate(project, aws, open_home(), stages, output.note)
     finally:
@@ -50,6 +52,8 @@ def cloudformation_command(path: str, name: str | None, stage: str | None, folde
     for finding in find_library_changes(candidate.manifest):
         output.note(f"{finding.text}; {finding.hint}")
     desired = candidate.desired
+    if registration is not None:
+        register_later(registration, project, desired.project, output)
     template = write_template(desired, folder)
     # An existing stack keeps its parameters, and whoever made it has its token.
     token = None if desired.auth == "none" or is_there else make_token()

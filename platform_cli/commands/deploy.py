@@ -39,6 +39,7 @@ from .options import (
 )
 from .output import Output
 from .plans import carry_out, make_plan, plan_data, plan_text
+from .registration import register, registration_of
 from .sign_in import make_sign_in_link
 from .upgrade import read_upgrade, upgrade_option
 
@@ -103,6 +104,7 @@ def deploy(
                 output.note(f"  {project.chosen}")
             target = target_of(project)
             during.enter_context(target.deploying())
+            registration = registration_of(project)
             project = target.with_secrets(project, values)
         with explained(project):
             candidate = target.build(project, stages, output.note)
@@ -112,6 +114,8 @@ def deploy(
         if dry_run:
             return plan_data(plan, stages), plan_text(plan)
         applied = carry_out(target, plan, lambda: Origin(this_user(), seconds=time.monotonic() - begun), stages, output)
+        if registration is not None:
+            register(registration, project, applied.status, output)
     found: tuple[Finding, ...] = ()
     if applied.changed:
         found = (*find_library_changes(candidate.manifest), *look_at(project, candidate.code, os.environ))

@@ -33,7 +33,8 @@ def errors_command(name: str, error: int | None, action: str | None, show_all: b
     """Show the errors of project NAME, in groups of those that have one cause, or those of group ID.
 
     A group is resolved in the next release: if it comes back in that or a later one, it is open again, and regressed.
-    Of a function on AWS Lambda the errors of 30 days are read from its log, and their groups are numbered by age.
+    On AWS Lambda and Kubernetes they are read from the project's log: of a function those of 30 days, and those of the
+    pods that there are.
     """
     output = Output(as_json=as_json)
     if show_all and error is not None:

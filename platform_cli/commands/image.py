@@ -20,6 +20,7 @@ from .deploy import read_project
 from .image_delivery import deliver, output_option, push_option, push_reference, report
 from .options import ServerArguments, json_option, server_arguments, stage_option
 from .output import Output
+from .registration import register_later, registration_of
 from .upgrade import read_upgrade, upgrade_option
 
 if TYPE_CHECKING:
@@ -59,8 +60,11 @@ def image_command(
     project = replace(read_project(source, name, variables, server_arguments(), stage), upgrade=packages)
     stages = output.stages()
     try:
+        registration = registration_of(project)
         image, name = _make(project, output, stages)
         delivered = deliver(image, name, folder, to, stages)
+        if registration is not None:
+            register_later(registration, project, name, output)
     finally:
         output.stop_spinner()
     output.result(*report(image, name, delivered, stages))
@@ -70,6 +74,7 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
     from ..images.build import architecture_of, base_for, build_image, packages_for
     from ..images.git_labels import git_labels
     from ..pipeline.build import build
+    from ..platform_client.issuing import issuer_file
 
     home, settings = open_home(), project.in_container
     architecture = architecture_of(settings.architecture)
@@ -82,7 +87,8 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
         base = base_for(built.bundle.manifest, settings, home, anew=project.upgrade == ())
     name = project.name or default_name(built.bundle.manifest["contract"], project)
     with stages.run("image"):
-        return build_image(built, project, name, base, home, git_labels(project.folder)), name
+        issuer = issuer_file(project, home) if project.issuer is not None else None
+        return build_image(built, project, name, base, home, git_labels(project.folder), issuer), name
 
 
 def _inspector(project: Project, home: Home) -> Inspector:

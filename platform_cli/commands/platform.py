@@ -19,6 +19,7 @@ from .aws_platform import deploy_platform_command, destroy_platform_command
 from .options import json_option, local_client, platform_client, running
 from .output import Output, table
 from .platform_image import platform_image_command
+from .platform_resource import resource_group
 from .token import keep_project_token
 
 if TYPE_CHECKING:
@@ -241,5 +242,6 @@ def _when(seconds: float | None) -> str:
 
 
 platform_command.add_command(platform_image_command)
+platform_command.add_command(resource_group)
 platform_command.add_command(deploy_platform_command)
 platform_command.add_command(destroy_platform_command)

@@ -16,6 +16,7 @@ from .deploy import read_project
 from .options import json_option, target_of, target_option
 from .output import Output
 from .plans import carry_out, make_plan, plan_data, plan_text
+from .registration import register, registration_of
 from .token import token_line
 
 if TYPE_CHECKING:
@@ -60,11 +61,14 @@ def _promote(source: Project, to: Project, output: Output, *, dry_run: bool) -> 
     target, stages = target_of(to), output.stages()
     with ExitStack() as during:
         during.callback(output.stop_spinner)
+        registration = registration_of(to)
         promotion = during.enter_context(target.promoted(source, to))
         plan = make_plan(target, promotion.candidate, stages, output)
         if dry_run:
             return plan_data(plan, stages), plan_text(plan)
         applied = carry_out(target, plan, lambda: promotion.origin, stages, output)
+        if registration is not None:
+            register(registration, to, applied.status, output)
     return _told(promotion, applied)
 
 

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 def make_sign_in_link(status: Status | DeployedStatus) -> str | None:
     """Returns a one-time link that makes a browser the owner's, None where no platform signs people in."""
-    # Only a platform counts workers.
-    if status["auth"] != "oauth" or status["workers"] is None:
+    if status["auth"] != "oauth" or status["target"] not in ("local", "container"):
         return None
     # An issuer of the owner's own signs people in, and has pages for that.
     with suppress(InputError):

@@ -8,8 +8,8 @@ import click
 
 from ..clients.tool_arguments import split_pairs, type_names
 from ..errors import ToolError
-from .callers import caller_options, headers_for
-from .options import json_option, running_target, target_option
+from .callers import caller_options, headers_for, reached
+from .options import json_option, target_option
 from .output import Output, table
 
 
@@ -22,11 +22,11 @@ def tools_command(server: str, token: str | None, headers: tuple[str, ...], as_j
     """List the tools of project NAME, or of the MCP server at URL."""
     from ..clients.mcp_client import list_tools
 
-    url = _url(server)
-    tools = list_tools(url, headers_for(url, token, headers))
+    with reached(server) as endpoint:
+        tools = list_tools(endpoint.url, headers_for(endpoint.name, token, headers))
     rows = [(tool["name"], _parameters(tool) or "-", _first_line(tool) or "-") for tool in tools]
     text = table(("tool", "parameters", "description"), rows) if rows else "it has no tools"
-    Output(as_json=as_json).result({"ok": True, "url": url, "tools": tools}, text)
+    Output(as_json=as_json).result({"ok": True, "url": endpoint.name, "tools": tools}, text)
 
 
 @click.command("call")
@@ -47,29 +47,21 @@ def call_command(
     from ..clients.mcp_client import call_tool
 
     output = Output(as_json=as_json)
-    url = _url(server)
-    result = call_tool(
-        url,
-        tool,
-        given,
-        lambda done, total, message: output.note(_progress(done, total, message)),
-        headers_for(url, token, headers),
-    )
+    with reached(server) as endpoint:
+        result = call_tool(
+            endpoint.url,
+            tool,
+            given,
+            lambda done, total, message: output.note(_progress(done, total, message)),
+            headers_for(endpoint.name, token, headers),
+        )
     text = "\n".join(_block_text(block) for block in result["content"])
     if result.get("isError"):
         raise ToolError(text or f"{tool} failed without saying why")
-    data = {"ok": True, "url": url, "tool": tool, "content": result["content"]}
+    data = {"ok": True, "url": endpoint.name, "tool": tool, "content": result["content"]}
     if "structuredContent" in result:
         data["structuredContent"] = result["structuredContent"]
     output.result(data, text)
-
-
-def _url(server: str) -> str:
-    if "://" in server:
-        from ..clients.mcp_client import check_url
-
-        return check_url(server)
-    return running_target().mcp_url(server)
 
 
 def _parameters(tool: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Reads who issues the tokens of a project's callers, where that is not the platform itself."""
+"""Reads who issues the tokens of a project's callers, where that is not the platform that runs it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..addresses import is_readable_on_the_way, read_http_url
+from ..errors import ConfigError
 
 if TYPE_CHECKING:
     from homeport_runtime.loading.manifest_data import IssuerData, LoginData
+
+    from .project import Project
 
 # The service that is no OpenID provider.
 GITHUB = "github"
@@ -33,7 +36,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Issuer:
-    """Is somebody else's authorization server, known by its `url`.
+    """Is another platform's authorization server, or somebody else's, known by its `url`.
 
     Its tokens are for one of `audience`, or for the project's own URLs. Their scopes are in the claim `scope_claim`,
     in which dots lead into objects.
@@ -79,6 +82,19 @@ def read_issuer(auth: Mapping[str, Any]) -> Issuer | None:
     if "issuer" not in auth:
         return None
     return Issuer(auth["issuer"], auth.get("audience", ()), auth.get("scope_claim", "scope"))
+
+
+def check_issuer_decides(project: Project) -> None:
+    """Raises ConfigError if the configuration says who may sign in, which nobody would tell the project's issuer."""
+    if project.issuer is None:
+        return
+    for key, value in (("users", project.users), ("login", project.login)):
+        if value is not None:
+            raise ConfigError(
+                f'"auth.{key}" is for sign-in by a platform: an issuer of your own decides who may',
+                hint=f"if {project.issuer.url} is a platform, deploy from a machine that may register the project "
+                f"there: `homeport platform login {project.issuer.url}`",
+            )
 
 
 def read_login(auth: Mapping[str, Any]) -> Login | None:

@@ -15,8 +15,13 @@ from .project import Project
 MAX_ON_ANY_TARGET = 55
 RULE = "a DNS label: 1 to 63 of a-z, 0-9 and -, with no - at either end"
 
+# What stands between project and host in the name of a resource elsewhere, and in no project's name.
+AT = "@"
+
 # `pypi:name[extra]==1`, `npm:@scope/name@1`
 _PACKAGE = re.compile(r"(?:pypi:|npm:(?:@[^/]+/)?)([A-Za-z0-9._-]+).*")
+_INVENTED = re.compile(r"fastmcp(-[0-9a-f]{4})?")
+_COMMON = frozenset({"mcp", "server", "mcp-server", "app", "main"})
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -52,12 +57,12 @@ def default_name(contract: Mapping[str, Any] | None, project: Project) -> str:
     """Returns the name of a project for which nobody chose one.
 
     It is the name of its source if it has one, else the server's own, else the folder's. A name that fastmcp invented
-    for a server without one, with random digits, is not taken.
+    for a server without one, with random digits, is not taken, and none that many servers have.
     """
-    own = str(contract["name"]) if contract else ""
-    invented = own.startswith("FastMCP") and (own == "FastMCP" or (len(own) == 12 and own[7] == "-"))
+    own = slugify(str(contract["name"])) if contract else None
+    taken = own if own and not _INVENTED.fullmatch(own) and own not in _COMMON else None
     sourced = slugify(source_name(project.source)) if project.source else None
-    return sourced or (None if invented else slugify(own)) or slugify(Path(project.place).name) or "server"
+    return sourced or taken or slugify(Path(project.place).name) or "server"
 
 
 def source_name(source: str) -> str:

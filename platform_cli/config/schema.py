@@ -210,7 +210,9 @@ TABLES: Mapping[str, Mapping[str, Key]] = {
             '"Iv23liAbCdEf"',
         ),
         "issuer": Key(
-            issuer_url, "Instead of the platform: the authorization server of your own.", '"https://id.example.com"'
+            issuer_url,
+            "Instead of the platform that runs it: another one, or an authorization server of your own.",
+            '"https://id.example.com"',
         ),
         "audience": Key(
             texts("audiences", '["https://mcp.example.com"]'),

@@ -169,10 +169,6 @@ class _File:
                 raise self.error(
                     ("auth", key), f'"auth.{key}" is for an issuer of your own', hint='issuer = "https://..."'
                 )
-        for key in ("users", "login"):
-            if key in auth and "issuer" in auth:
-                reason = f'"auth.{key}" is for sign-in by the platform: an issuer of your own decides who may'
-                raise self.error(("auth", key), reason)
         for key in ("client_id", "users"):
             if "login" in auth and key not in auth:
                 reason = f'"auth.login" needs "{key}", too: ' + (

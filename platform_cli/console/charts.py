@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 # The part of each step that its bar takes.
 BAR = 0.72
@@ -58,17 +59,21 @@ class Line:
 
 
 def line(name: str, values: Sequence[float | None], most: float, height: int) -> Line:
-    """Returns the line through the middle of each step; it has gaps where there is no value."""
-    step, path, is_drawn = 100 / max(len(values), 1), [], False
-    for number, value in enumerate(values):
-        if value is None:
-            is_drawn = False
-            continue
-        x, y = step * (number + 0.5), height - height * min(value / most, 1.0)
-        # A value between two gaps is a dot: a line of no length with round ends.
-        path.append(f"{'L' if is_drawn else 'M'}{x:.2f} {y:.1f}" + ("" if is_drawn else f"L{x:.2f} {y:.1f}"))
-        is_drawn = True
-    return Line(name, "".join(path))
+    """Returns the line through the middle of each step; it has gaps where there is no value.
+
+    A value between two gaps is a line as wide as the bar of its step, since a dot is hardly seen.
+    """
+    step, path = 100 / max(len(values), 1), ""
+    for has_value, run in groupby(enumerate(values), lambda at: at[1] is not None):
+        if has_value:
+            points = [
+                (step * (number + 0.5), height - height * min((value or 0.0) / most, 1.0)) for number, value in run
+            ]
+            if len(points) == 1:
+                (x, y), half = points[0], step * BAR / 2
+                points = [(x - half, y), (x + half, y)]
+            path += "M" + "L".join(f"{x:.2f} {y:.1f}" for x, y in points)
+    return Line(name, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..api.alert import ListedAlert
 from ..api.audit_entry import AuditEntry
+from ..api.audit_query import AuditQuery
 from ..api.call_entry import CallEntry
+from ..api.call_query import CallQuery
 from ..api.client_token import ListedClientToken
 from ..api.deployment import BuildLog, DeploymentEntry
 from ..api.difference import ToolsDifference
@@ -20,31 +21,6 @@ from ..api.release import Release
 from ..api.secret import ListedSecret
 from ..api.sign_in import ListedGrant
 from ..api.status import Status
-
-
-@dataclass(frozen=True, slots=True)
-class CallFilter:
-    """Selects operations, as the parameters of GET /v1/projects/{name}/calls do."""
-
-    tool: str | None = None
-    method: str | None = None
-    client: str | None = None
-    release: str | None = None
-    kind: str | None = None
-    request: str | None = None
-    slower_ms: float | None = None
-    since: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
-    """Selects lines of an audit log, as the parameters of GET /v1/projects/{name}/audit do."""
-
-    since: float
-    client: str | None = None
-    user: str | None = None
-    tool: str | None = None
-    result: str | None = None
 
 
 class Source(Protocol):
@@ -101,7 +77,7 @@ class Source(Protocol):
         """Returns how much each release has answered since a time."""
         ...
 
-    async def calls(self, project: str, wanted: CallFilter, most: int) -> list[CallEntry]: ...
+    async def calls(self, project: str, query: CallQuery, most: int) -> list[CallEntry]: ...
 
     async def names(self, project: str, most: int) -> tuple[list[str], list[str]]:
         """Returns the names of a project's tools and of its clients, at most so many of each."""
@@ -125,7 +101,7 @@ class Source(Protocol):
 
     def users(self, project: str) -> list[ListedGrant]: ...
 
-    async def audit(self, project: str, wanted: AuditFilter, most: int) -> list[AuditEntry]:
+    async def audit(self, project: str, query: AuditQuery, most: int) -> list[AuditEntry]:
         """Returns the newest lines of an audit log, the newest first."""
         ...
 

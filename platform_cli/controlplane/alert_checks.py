@@ -9,8 +9,6 @@ import contextlib
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ..alerts.model import Alert, Event
 from ..api.alert import AlertKind
@@ -21,9 +19,12 @@ from ..supervisor.supervisor import Supervisor
 from .alerts import Alerts
 from .certificates import Certificates
 from .edge import Edge
+from .failed_deploys import failed_deploys
 from .stores import Stores
 
 LOOK_S = 15.0
+# No deploy takes longer from its beginning to its failure.
+LONGEST_DEPLOY_S = 86_400.0
 # What is measured is what happened in the last 5 minutes, if that was not too little to say anything.
 PERIOD_S = 300.0
 MIN_CALLS = 20
@@ -34,21 +35,6 @@ CRASHES = 3
 DISK_FREE = 1_000_000_000
 # The longest silence that is looked for is shorter than this (RAW_S of telemetry).
 WEEK_S = 7 * 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """Is a deploy that failed: a release, or a deployment that did not become one."""
-
-    project: str
-    release: str | None
-    time: float
-    error: str
-    deployment: int | None = None
-
-    @property
-    def key(self) -> object:
-        return self.project, self.release, self.deployment
 
 
 class AlertChecks:
@@ -75,7 +61,9 @@ class AlertChecks:
             self._since, self._known_failures = time.time(), None
             return
         now = time.time()
-        for check in (self._look_at_deploys, self._look_at_links, self._look_at_disk):
+        with contextlib.suppress(sqlite3.Error):
+            await self._look_at_deploys()
+        for check in (self._look_at_links, self._look_at_disk):
             with contextlib.suppress(HomeportError, OSError, sqlite3.Error):
                 check()
         with contextlib.suppress(HomeportError):
@@ -90,33 +78,20 @@ class AlertChecks:
             for event in await self._certificates.look([row.name for row in self._stores.store.projects()]):
                 self._alerts.happened(event)
 
-    def _look_at_deploys(self) -> None:
+    async def _look_at_deploys(self) -> None:
         """Finds releases that did not start, and deployments of commits that were not even built.
 
         A release is as old as its beginning, so that one may appear that is older than the last look.
         """
-        failures = {failure.key: failure for failure in self._failed_deploys()}
+        found = await asyncio.to_thread(failed_deploys, self._stores.home.store, self._since - LONGEST_DEPLOY_S)
         known = self._known_failures
         if known is None:
-            known = {key for key, failure in failures.items() if failure.time < self._since}
-        self._known_failures = set(failures)
-        for failure in (failures[key] for key in failures if key not in known):
+            known = {failure.key for failure in found if failure.time < self._since}
+        self._known_failures = {failure.key for failure in found}
+        for failure in (failure for failure in found if failure.key not in known):
             # Further lines are what the server printed, which may be anything.
             text = failure.error.partition("\n")[0]
             self._alerts.happened(Event("deploy", failure.project, "a deploy failed", text, release=failure.release))
-
-    def _failed_deploys(self) -> Iterator[_Failure]:
-        for row in self._stores.store.projects():
-            errors = set()
-            for release in self._stores.store.releases(row.name):
-                if release.error is not None:
-                    errors.add(release.error)
-                    yield _Failure(row.name, f"v{release.number}", release.created_at, release.error)
-            for deployment in self._stores.deployments.of(row.name):
-                # What became a release that did not start is told as that.
-                if deployment.state == "failed" and deployment.error not in errors:
-                    error = deployment.error or "it failed"
-                    yield _Failure(row.name, None, deployment.ended_at or 0.0, error, deployment.id)
 
     def _look_at_links(self) -> None:
         for repository in self._stores.links.repositories():

@@ -13,12 +13,12 @@ from pydantic import BaseModel, Field
 
 from .. import __version__
 from ..api.audit_entry import Verified
+from ..api.audit_query import AuditQuery
 from ..api.error_responses import answer_errors, error_response
 from ..api.inspection import Inspected
 from ..api.platform import Destroyed, Isolate, Isolated, PlatformState, Restarting, Stopping, WastePiece
 from ..api.release import Release
 from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
-from ..audit.search import AuditQuery
 from ..config.names import check_name
 from ..errors import HomeportError, PlatformError
 from ..origin import Origin
@@ -35,6 +35,7 @@ from .log_routes import log_routes
 from .platform import Platform
 from .public_api import public_routes
 from .push_to_deploy import PushToDeploy
+from .resource_routes import resource_routes
 from .secret_routes import secret_routes
 from .sign_in_routes import sign_in_routes
 from .telemetry_routes import telemetry_routes
@@ -164,7 +165,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
 
     @app.post("/v1/projects/{name}/token")
     async def renew_token(name: str) -> StatusWithToken:
-        return await platform.releases.renew_token(name)
+        return await platform.callers.renew_token(name)
 
     @app.post("/v1/projects/{name}/rollback")
     async def rollback(name: str, body: Rollback, request: Request) -> ChangedStatus:
@@ -198,6 +199,7 @@ def create_app(platform: Platform, builds: Builds, pushes: PushToDeploy, ending:
     )
     app.include_router(secret_routes(platform.secrets))
     app.include_router(sign_in_routes(platform))
+    app.include_router(resource_routes(platform))
     app.include_router(console_routes(platform))
     app.include_router(client_token_routes(platform.client_tokens))
     app.include_router(telemetry_routes(platform.telemetry))

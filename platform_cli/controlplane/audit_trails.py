@@ -8,10 +8,11 @@ import sqlite3
 from collections.abc import Iterator
 
 from ..api.audit_entry import Verified
+from ..api.audit_query import AuditQuery
 from ..audit.book import AuditBook, durable
 from ..audit.chain import Head
 from ..audit.files import audit_folder
-from ..audit.search import AuditQuery, search
+from ..audit.search import search
 from ..audit.verify import report, verify
 from ..supervisor.supervisor import Supervisor
 from .stores import Stores

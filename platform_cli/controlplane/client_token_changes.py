@@ -7,14 +7,16 @@ from ..config.client_tokens import check_scope, check_wanted
 from ..errors import InputError
 from ..pipeline.manifest import read_manifest
 from .client_tokens import id_of
-from .releases import Releases
+from .locks import ProjectLocks
+from .running_releases import RunningReleases
 from .stores import Stores
 
 
 class ClientTokenChanges:
-    def __init__(self, stores: Stores, releases: Releases) -> None:
+    def __init__(self, stores: Stores, locks: ProjectLocks, running: RunningReleases) -> None:
         self._stores = stores
-        self._releases = releases
+        self._locks = locks
+        self._running = running
 
     def listed(self, project: str) -> list[ListedClientToken]:
         self._stores.store.project(project)
@@ -25,7 +27,7 @@ class ClientTokenChanges:
 
         Raises InputError for what cannot be granted, and for a project that everyone may call.
         """
-        async with self._releases.lock(project):
+        async with self._locks.of(project):
             self._stores.store.project(project)
             check_wanted(wanted)
             if self._stores.callers(project) is None:
@@ -36,7 +38,7 @@ class ClientTokenChanges:
             for scope in wanted["scopes"] or ():
                 self._check_scope(project, scope)
             token = self._stores.client_tokens.create(project, wanted)
-            await self._releases.admit(project)
+            await self._running.admit(project)
             made = next(each for each in self.listed(project) if each["id"] == id_of(token))
             return {**made, "token": token}
 
@@ -45,10 +47,10 @@ class ClientTokenChanges:
 
         Raises NotFoundError if the project has none of that id.
         """
-        async with self._releases.lock(project):
+        async with self._locks.of(project):
             self._stores.store.project(project)
             self._stores.client_tokens.revoke(project, token_id)
-            await self._releases.admit(project)
+            await self._running.admit(project)
 
     def _check_scope(self, project: str, scope: str) -> None:
         """Raises InputError for a scope that no rule of the active release asks for: it would allow nothing."""

@@ -7,12 +7,13 @@ import json
 import shutil
 from collections import deque
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from ..api.alert import ListedAlert
 from ..api.audit_entry import AuditEntry
+from ..api.audit_query import AuditQuery
 from ..api.call_entry import CallEntry
+from ..api.call_query import CallQuery
 from ..api.client_token import ListedClientToken
 from ..api.deployment import BuildLog, DeploymentEntry
 from ..api.difference import ToolsDifference
@@ -24,13 +25,10 @@ from ..api.release import Release
 from ..api.secret import ListedSecret
 from ..api.sign_in import ListedGrant
 from ..api.status import Status
-from ..audit.search import AuditQuery
-from ..console.source import AuditFilter, CallFilter
 from ..contract import compare
 from ..log_query import LogQuery
 from ..pushes.deployment_routes import find_build_log
 from ..records import read_record
-from ..telemetry.calls import CallQuery
 from .platform import Platform
 from .sign_in_routes import list_grants
 
@@ -87,17 +85,7 @@ class ConsoleSource:
     async def release_counts(self, project: str, since: float) -> dict[str, ReleaseCount]:
         return await self._platform.telemetry.releases(project, since)
 
-    async def calls(self, project: str, wanted: CallFilter, most: int) -> list[CallEntry]:
-        query = CallQuery(
-            since=wanted.since,
-            name=wanted.tool,
-            method=wanted.method,
-            client=wanted.client,
-            release=wanted.release,
-            kind=wanted.kind,
-            request=wanted.request,
-            slower_ms=wanted.slower_ms,
-        )
+    async def calls(self, project: str, query: CallQuery, most: int) -> list[CallEntry]:
         return await self._platform.telemetry.calls(project, query, most)
 
     async def names(self, project: str, most: int) -> tuple[list[str], list[str]]:
@@ -129,8 +117,8 @@ class ConsoleSource:
     def users(self, project: str) -> list[ListedGrant]:
         return list_grants(self._platform, project)
 
-    async def audit(self, project: str, wanted: AuditFilter, most: int) -> list[AuditEntry]:
-        lines = self._platform.audit.search(project, AuditQuery(**asdict(wanted)))
+    async def audit(self, project: str, query: AuditQuery, most: int) -> list[AuditEntry]:
+        lines = self._platform.audit.search(project, query)
         # The newest are at the end, and most of them are passed over.
         newest = await asyncio.to_thread(deque, lines, most)
         return [json.loads(line) for line in reversed(newest)]

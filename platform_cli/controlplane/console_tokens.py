@@ -38,6 +38,10 @@ class ConsoleTokens:
             found = self._made[project][user] = ConsoleToken(make_token(), time.time() + LIFE_S)
         return found
 
+    def forget(self, project: str) -> None:
+        """Ends the tokens of a project that is destroyed: another may get its name."""
+        self._made.pop(project, None)
+
     def of(self, project: str) -> tuple[ClientToken, ...]:
         """Returns the tokens as the guard of a project knows them."""
         self._drop_ended(project)

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from homeport_runtime.loading.manifest import FILE_NAME
 
 from ..api.platform import WasteKind, WastePiece
 from ..temporary import is_abandoned
+from .locks import ProjectLocks
 from .release_images import ReleaseImages
 from .store import ReleaseRow
 from .stores import Stores
@@ -46,11 +47,11 @@ class Waste:
 
 
 class Garbage:
-    def __init__(self, stores: Stores, images: ReleaseImages, lock: Callable[[str], asyncio.Lock]) -> None:
+    def __init__(self, stores: Stores, images: ReleaseImages, locks: ProjectLocks) -> None:
         self._stores = stores
         self._images = images
         self._home = stores.home
-        self._lock = lock
+        self._locks = locks
 
     async def watch(self) -> None:
         """Collects garbage at intervals, and never returns."""
@@ -64,7 +65,7 @@ class Garbage:
         found: list[Waste] = []
         used: set[str] = set()
         for row in self._stores.store.projects():
-            async with self._lock(row.name):
+            async with self._locks.of(row.name):
                 kept, old = _divide(self._stores.store.releases(row.name), row.active)
                 used |= {release.bundle for release in kept}
                 found += [Waste("release", f"{row.name} v{release.number}") for release in old]

@@ -24,7 +24,11 @@ INITIALIZE = {
         "clientInfo": {"name": "homeport", "version": "1"},
     },
 }
-HEADERS = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+HEADERS = {
+    "Content-Type": "application/json",
+    "Accept": "application/json, text/event-stream",
+    "User-Agent": "homeport",
+}
 SESSION = "Mcp-Session-Id"
 
 

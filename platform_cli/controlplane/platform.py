@@ -18,16 +18,20 @@ from .alert_checks import AlertChecks
 from .alerts import Alerts
 from .audit_exports import AuditExports
 from .audit_trails import AuditTrails
+from .caller_changes import CallerChanges
 from .client_token_changes import ClientTokenChanges
 from .container_builds import ContainerBuilds
 from .domain import Domain
 from .edge import Edge
 from .garbage import Garbage
+from .locks import ProjectLocks
 from .overview import Overview
 from .protected_projects import ProtectedProjects
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .releases import Releases
+from .runnable_releases import RunnableReleases
+from .running_releases import RunningReleases
 from .secret_changes import SecretChanges
 from .server_users import ServerUsers
 from .sign_in_keys import SignInKeys
@@ -55,10 +59,18 @@ class Platform:
         engine = self._supervisor.engine
         self.containers = ContainerBuilds(home, self.stores.store, engine)
         images = ReleaseImages(self.stores, engine)
+        self._locks = ProjectLocks()
+        runnable = RunnableReleases(self.stores, self.edge, self.users, self.sign_in)
+        self._running = RunningReleases(self.stores.store, self._supervisor, runnable)
+        self.callers = CallerChanges(
+            self.stores, self.edge, self._locks, runnable, self._running, self.overview, self.sign_in
+        )
         self.releases = Releases(
             self.stores,
             self._supervisor,
-            self.edge,
+            self._locks,
+            runnable,
+            self.callers,
             self.users,
             self.publishing,
             self.overview,
@@ -69,13 +81,13 @@ class Platform:
         self.telemetry = Telemetry(self.stores, self._supervisor)
         self.alerts = Alerts(self.stores, self.edge)
         self.alert_checks = AlertChecks(self.alerts, self.stores, self._supervisor, self.edge)
-        self.sign_in_keys = SignInKeys(self.sign_in, self.releases)
+        self.sign_in_keys = SignInKeys(self.sign_in, self._locks, self._running)
         self.audit = AuditTrails(self.stores, self._supervisor)
         self.audit_exports = AuditExports(self.stores)
-        self.garbage = Garbage(self.stores, images, self.releases.lock)
-        self.secrets = SecretChanges(self.stores, self.releases)
-        self.client_tokens = ClientTokenChanges(self.stores, self.releases)
-        self.tries = Tries(self.stores, self.releases)
+        self.garbage = Garbage(self.stores, images, self._locks)
+        self.secrets = SecretChanges(self.stores, self._locks, self.releases)
+        self.client_tokens = ClientTokenChanges(self.stores, self._locks, self._running)
+        self.tries = Tries(self.stores, self._locks, self._running)
 
     def _on_used(self, project: str, tokens: tuple[str, ...]) -> None:
         # On a full disk workers must be listened to nevertheless.
@@ -91,10 +103,10 @@ class Platform:
 
     async def tell_issuer(self) -> None:
         """Tells workers where people sign in, which the control plane's port decides: it may have changed."""
-        for project in self.sign_in.all():
+        for project in self.sign_in.all_here():
             with contextlib.suppress(HomeportError):
-                async with self.releases.lock(project.name):
-                    await self.releases.admit(project.name)
+                async with self._locks.of(project.name):
+                    await self._running.admit(project.name)
 
     def describe(self) -> PlatformState:
         return {
@@ -134,11 +146,11 @@ class Platform:
         for row in self.stores.store.projects():
             # A project that does not start reports that in its status; the others have their names.
             with contextlib.suppress(HomeportError):
-                if token := await self.releases.close_to_strangers(row.name):
+                if token := await self.callers.close_to_strangers(row.name):
                     tokens[row.name] = token
                 elif changed:
-                    async with self.releases.lock(row.name):
-                        await self.releases.refresh(row.name)
+                    async with self._locks.of(row.name):
+                        await self._running.refresh(row.name)
         return tokens
 
     async def isolate(self, how: Isolate) -> None:
@@ -153,5 +165,5 @@ class Platform:
         self.users.choose(how)
         for row in self.stores.store.projects():
             with contextlib.suppress(HomeportError):
-                async with self.releases.lock(row.name):
-                    await self.releases.refresh(row.name)
+                async with self._locks.of(row.name):
+                    await self._running.refresh(row.name)

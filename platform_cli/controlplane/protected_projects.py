@@ -1,17 +1,20 @@
-"""Connects the authorization server with the projects of this platform: which of them people sign in to, and what
-their workers are told.
+"""Connects the authorization server with the projects of this platform and with resources elsewhere: which of them
+people sign in to, and what workers are told.
 """
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from homeport_runtime.guard.scopes import Scopes
 
 from ..config.hosts import is_public
 from ..config.issuers import SIGN_IN_SECRET
+from ..errors import InputError
 from ..signin.issuers import Issuers
 from ..signin.model import ProtectedProject
+from ..signin.resources import Resources
 from ..signin.server import AuthorizationServer
 from ..supervisor.release import RunnableRelease
 from ..supervisor.sockets import HOST
@@ -28,6 +31,7 @@ class ProtectedProjects:
         self._supervisor = supervisor
         self._edge = edge
         self.issuers = Issuers(stores.store.db)
+        self.resources = Resources(stores.store.db)
         self.server = AuthorizationServer(stores.store.db, self, self.issuer, stores.secrets.key)
 
     def issuer(self) -> str:
@@ -37,6 +41,10 @@ class ProtectedProjects:
         return f"http://{HOST}:{self._stores.settings.get('api_port')}"
 
     def find(self, name: str) -> ProtectedProject | None:
+        return self.find_here(name) or self.resources.find(name)
+
+    def find_here(self, name: str) -> ProtectedProject | None:
+        """Returns a project of this platform that people sign in to, None if it is none."""
         service = self._supervisor.services.get(name)
         if service is None or service.release is None or service.release.issuer is not None:
             return None
@@ -46,14 +54,54 @@ class ProtectedProjects:
 
     @property
     def is_used(self) -> bool:
-        """Tells whether people sign in to any project here."""
-        return any(self.find(name) is not None for name in self._supervisor.services)
+        """Tells whether people sign in to anything by this platform."""
+        return any(self.find_here(name) for name in self._supervisor.services) or bool(self.resources.all())
 
     def all(self) -> list[ProtectedProject]:
-        return [found for name in sorted(self._supervisor.services) if (found := self.find(name)) is not None]
+        return [*self.all_here(), *self.resources.all()]
+
+    def all_here(self) -> list[ProtectedProject]:
+        """Returns the projects of this platform that people sign in to."""
+        return [found for name in sorted(self._supervisor.services) if (found := self.find_here(name)) is not None]
+
+    def register(self, project: str, resource: ProtectedProject, login_secret: str | None) -> ProtectedProject:
+        """Registers a resource elsewhere that runs `project`, for which tokens are issued from now on.
+
+        Without `login_secret` it keeps the one that it has. Raises InputError for URLs that are taken.
+        """
+        self._check_elsewhere(resource)
+        registered = self.resources.register(project, resource)
+        if login_secret is not None:
+            self._stores.secrets.set(registered.name, {SIGN_IN_SECRET: login_secret})
+        return registered
+
+    def remove(self, name: str) -> None:
+        """Ends the sign-ins to a resource, and issues no more tokens for it.
+
+        Raises NotFoundError if it is not registered.
+        """
+        self.resources.remove(name)
+        self.server.forget(name)
+        self._stores.secrets.forget(name)
+
+    def _check_elsewhere(self, resource: ProtectedProject) -> None:
+        if not resource.urls:
+            raise InputError("a resource needs the URL that its callers use", hint="--url https://notes.example.com")
+        here = {
+            url: service.release.project
+            for service in self._supervisor.services.values()
+            if service.release is not None
+            for url in self._protected(service.release, service.port).urls
+        }
+        for url in resource.urls:
+            if url in here:
+                raise InputError(f"{url} is the project {here[url]} of this platform itself", hint="leave issuer out")
+            host, own = urlsplit(url).hostname or "", self._edge.own_names()
+            if any(host == name or host.endswith(f".{name}") for name in own):
+                raise InputError(f"{url} belongs to this platform", hint="register the URL that leads elsewhere")
 
     def login_secret(self, name: str) -> str | None:
-        """Returns the present value of the project's secret SIGN_IN_SECRET, None if it is not set."""
+        """Returns the present value of the secret SIGN_IN_SECRET of a project or resource, None if it is not set."""
         version = self._stores.secrets.current(name).get(SIGN_IN_SECRET)
         return self._stores.secrets.values(name, {SIGN_IN_SECRET: version})[SIGN_IN_SECRET] if version else None
 

@@ -7,30 +7,29 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import cast
 
-from homeport_runtime.guard.access import Access
-
 from ..api.inspection import Inspected
-from ..api.status import ChangedStatus, DeployedStatus, StatusWithToken
+from ..api.status import ChangedStatus, DeployedStatus
 from ..errors import BuildError, HomeportError, InputError, NotFoundError, PlatformError, ReleaseError
 from ..origin import Origin
-from ..secrets.references import check_set, referenced
+from ..secrets.references import referenced
 from ..supervisor.release import Container, RunnableRelease, read_release
 from ..supervisor.supervisor import Supervisor
+from .caller_changes import CallerChanges
 from .container_builds import ContainerBuilds
-from .edge import Edge
 from .handshake import check_handshake
+from .locks import ProjectLocks
 from .overview import Overview
 from .protected_projects import ProtectedProjects
 from .publishing import Publishing
 from .release_images import ReleaseImages
 from .removal import Removal
+from .runnable_releases import RunnableReleases, in_container
 from .server_users import ServerUsers
 from .store import ProjectRow, ReleaseRow
 from .stores import Stores
@@ -45,7 +44,9 @@ class Releases:
         self,
         stores: Stores,
         supervisor: Supervisor,
-        edge: Edge,
+        locks: ProjectLocks,
+        runnable: RunnableReleases,
+        callers: CallerChanges,
         users: ServerUsers,
         publishing: Publishing,
         overview: Overview,
@@ -56,7 +57,9 @@ class Releases:
         self._stores = stores
         self._store = stores.store
         self._supervisor = supervisor
-        self._edge = edge
+        self._locks = locks
+        self._runnable = runnable
+        self._callers = callers
         self._users = users
         self._publishing = publishing
         self._overview = overview
@@ -64,10 +67,6 @@ class Releases:
         self._images = images
         self._sign_in = sign_in
         self._removal = Removal(stores, sign_in.server.forget)
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-
-    def lock(self, project: str) -> asyncio.Lock:
-        return self._locks[project]
 
     async def resume(self) -> None:
         """Lets every project answer on its port again; workers start when somebody connects."""
@@ -78,7 +77,7 @@ class Releases:
             active = self._store.active_release(row.name)
             try:
                 if active:
-                    await service.resume(self._runnable(active), partial(self._known, row.name))
+                    await service.resume(self._runnable.of(active), partial(self._runnable.find, row.name))
             except (BuildError, PlatformError) as error:
                 # The other projects serve; deploying this one again repairs it.
                 service.fail(f"v{row.active} cannot serve: {error.message}")
@@ -100,13 +99,13 @@ class Releases:
         release = read_release(self._stores.home, "inspection", 0, self._stores.home.bundles / draft)
         release = replace(release, path=path or release.path)
         if container is not None:
-            release = _in_container(release, container)
+            release = in_container(release, container)
         else:
             self._containers.check_may_run_without()
             release = self._users.inspected(release, project)
         if project is not None:
             release = replace(
-                release, secrets=partial(self._stores.secrets.values, project, self._pin(project, release))
+                release, secrets=partial(self._stores.secrets.values, project, self._runnable.pin(project, release))
             )
         elif referenced(release.environment):
             raise InputError("secrets belong to a project, and this one has no name yet", hint="--name NAME")
@@ -123,19 +122,19 @@ class Releases:
         a `token` if the project got one, which is shown only now. Raises InputError if it should run in a container,
         and nobody has made one.
         """
-        async with self.lock(project):
+        async with self._locks.of(project):
             row = self._store.find_project(project)
             release = read_release(self._stores.home, project, 0, self._stores.home.bundles / bundle)
-            pinned = self._pin(project, release)
+            pinned = self._runnable.pin(project, release)
             active = self._store.active_release(project)
             container = container or self._containers.container_of(bundle, active)
-            mode = self._callers(release)
+            mode = self._callers.mode(release)
             known = self._stores.access.is_settled(project, mode)
             same = active and (active.bundle, active.secrets, active.container) == (bundle, pinned, container)
             if row and active and known and same:
                 service = self._supervisor.services[project]
                 if service.release is None:
-                    await service.resume(self._runnable(active))
+                    await service.resume(self._runnable.of(active))
                 service.open_if_down()
                 return self._deployed(project, changed=False)
             if release.issuer is not None:
@@ -170,7 +169,7 @@ class Releases:
 
         Raises NotFoundError if there is none, and InputError for one that never served.
         """
-        async with self.lock(project):
+        async with self._locks.of(project):
             row = self._store.project(project)
             target = self._store.release(project, number) if number is not None else self._previous(row)
             if target.error is not None:
@@ -182,68 +181,10 @@ class Releases:
                 return {**self._overview.status(project), "changed": False}
             if target.container is None:
                 self._containers.check_may_run_without()
-            await self._supervisor.activate(project, self._runnable(target))
+            await self._supervisor.activate(project, self._runnable.of(target))
             self._store.set_active(project, target.number)
             await self._publishing.publish()
             return {**self._overview.status(project), "changed": True}
-
-    async def renew_token(self, project: str) -> StatusWithToken:
-        """Returns the project's status with its new token.
-
-        Raises InputError if everyone may call.
-        """
-        async with self.lock(project):
-            self._store.project(project)
-            if self._stores.access.mode(project).token_hash is None:
-                raise InputError(
-                    f"everyone may call {project}: it has no token",
-                    hint='write mode = "token" under [auth] in its fastmcp.toml, and deploy it',
-                )
-            token = self._stores.access.renew(project)
-            await self.admit(project)
-            return {**self._overview.status(project), "token": token}
-
-    async def end_sign_ins(self, project: str, user: str) -> int:
-        """Ends the sign-ins of a user at once, and returns how many there were.
-
-        Access tokens are not asked about again, so the project gets another key: what others have is refreshed with it.
-        Raises NotFoundError if the user has not signed in.
-        """
-        async with self.lock(project):
-            self._store.project(project)
-            server = self._sign_in.server
-            if not server.grants.has(project, user):
-                raise NotFoundError(
-                    f"{user} has not signed in to {project}", hint=f"`homeport users list {project}` shows who has"
-                )
-            # First, so that after a kill the same command does the rest.
-            server.keys.replace(project)
-            ended = server.grants.end_of(project, user)
-            await self.admit(project)
-            return ended
-
-    async def close_to_strangers(self, project: str) -> str | None:
-        """Returns the token that callers need from now on, if one was made.
-
-        On a public platform a project is open to everyone only if its configuration says so.
-        """
-        async with self.lock(project):
-            active = self._store.active_release(project)
-            token = self._stores.access.settle(project, self._callers(self._runnable(active))) if active else None
-            if token:
-                await self.refresh(project)
-            return token
-
-    def _callers(self, release: RunnableRelease) -> str | None:
-        """Returns `[auth] mode` as configured, else `oauth` if strangers would reach a server that does not
-        authenticate them itself, and `token` if callers have scopes.
-        """
-        is_open = self._stores.access.mode(release.project).token_hash is None
-        if release.auth is not None or not is_open:
-            return release.auth
-        if self._edge.domain is not None and not release.guarded:
-            return "oauth"
-        return "token" if release.manifest.get("scopes") else None
 
     async def destroy(self, project: str) -> None:
         """Removes the project with its workers, its releases, the files that its server wrote, and its logs.
@@ -255,7 +196,7 @@ class Releases:
                 f"pushes deploy {project}: the next one would bring it back",
                 hint=f"first: homeport unlink-repo {project}",
             )
-        async with self.lock(project):
+        async with self._locks.of(project):
             self._store.project(project)
             images = self._images.of(project)
             await self._supervisor.remove(project)
@@ -265,35 +206,6 @@ class Releases:
             if unused := images - self._images.used():
                 await asyncio.to_thread(self._images.drop, unused)
             await self._publishing.publish()
-
-    async def refresh(self, project: str) -> None:
-        """Replaces running workers, because something that the platform itself tells them has changed."""
-        service = self._supervisor.services.get(project)
-        if service is None or service.release is None:
-            return
-        release = self._runnable(self._store.release(project, service.release.number))
-        if service.workers:
-            await self._supervisor.activate(project, release)
-        else:
-            service.release = release
-
-    async def admit(self, project: str) -> None:
-        """Tells the running workers who may call from now on; those of earlier versions are replaced."""
-        service = self._supervisor.services.get(project)
-        if service is None or service.release is None or (access := self._callers_of(service.release)) is None:
-            return
-        if service.release.hears_access:
-            await service.admit(replace(service.release, access=access), access)
-        else:
-            await self.refresh(project)
-
-    def _callers_of(self, release: RunnableRelease) -> Access | None:
-        """Returns who may call, as the workers of `release` are told."""
-        callers = self._stores.callers(release.project)
-        access = release.lets_in(callers) if callers is not None else None
-        if access is None or not self._stores.access.mode(release.project).signs_in:
-            return access
-        return replace(access, oauth=self._sign_in.told(release))
 
     async def make(
         self,
@@ -308,7 +220,7 @@ class Releases:
         number = self._store.next_number(project)
         row = ReleaseRow(project, number, bundle, time.time(), None, pinned, reason, origin, container)
         try:
-            release = self._runnable(row)
+            release = self._runnable.of(row)
             self._publishing.check_free(project, release)
             await self._supervisor.activate(project, release)
             await self._check_answers(project, release)
@@ -335,35 +247,8 @@ class Releases:
             await check()
         except ReleaseError:
             if active := self._store.active_release(project):
-                await self._supervisor.activate(project, self._runnable(active))
+                await self._supervisor.activate(project, self._runnable.of(active))
             raise
-
-    def _runnable(self, release: ReleaseRow) -> RunnableRelease:
-        folder, names = self._stores.home.bundles / release.bundle, self._edge.names(release.project)
-        runnable = read_release(self._stores.home, release.project, release.number, folder, names)
-        if release.container is not None:
-            runnable = _in_container(runnable, release.container)
-        return replace(
-            self._users.serving(runnable),
-            secrets=partial(self._stores.secrets.values, release.project, release.secrets),
-            access=self._callers_of(runnable),
-            path=release.origin.path or runnable.path,
-        )
-
-    def _known(self, project: str, number: int) -> RunnableRelease | None:
-        try:
-            return self._runnable(self._store.release(project, number))
-        except (NotFoundError, BuildError):
-            return None
-
-    def _pin(self, project: str, release: RunnableRelease) -> dict[str, int]:
-        """Returns the versions of the secrets that `release` gets now.
-
-        Raises ConfigError if one is not set.
-        """
-        current = self._stores.secrets.current(project)
-        check_set(release.environment, current, project)
-        return {name: current[name] for name in referenced(release.environment)}
 
     def _create(self, project: str, folder: str) -> None:
         state_key = secrets.token_hex(32)
@@ -377,8 +262,3 @@ class Releases:
         raise NotFoundError(
             f"{row.name} has no release before v{row.active}", hint=f"`homeport versions {row.name}` shows its releases"
         )
-
-
-def _in_container(release: RunnableRelease, container: Container) -> RunnableRelease:
-    """Returns the release as it runs in a container, where there is nothing to hide."""
-    return replace(release, container=container, hidden=(), by_landlock=False)

@@ -53,6 +53,7 @@ class Removal:
         self._stores.audit_heads.forget(project)
         self._stores.audit_exports.forget(project)
         self._stores.client_tokens.forget(project)
+        self._stores.console_tokens.forget(project)
         self._stores.telemetry.forget(project)
         self._stores.alerts.forget(project)
         self._forget_sign_ins(project)

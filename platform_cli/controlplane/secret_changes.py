@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from ..api.secret import ListedSecret, ListedVersion, SecretsSet, SecretUnset
 from ..errors import HomeportError, NotFoundError, ReleaseError
 from ..secrets.base import check_secret
+from .locks import ProjectLocks
 from .releases import Releases
 from .stores import Stores
 
 
 class SecretChanges:
-    def __init__(self, stores: Stores, releases: Releases) -> None:
+    def __init__(self, stores: Stores, locks: ProjectLocks, releases: Releases) -> None:
         self._stores = stores
+        self._locks = locks
         self._releases = releases
 
     async def set(self, project: str, values: Mapping[str, str], *, apply: bool = True) -> SecretsSet:
@@ -23,7 +25,7 @@ class SecretChanges:
         """
         for name, value in values.items():
             check_secret(name, value)
-        async with self._releases.lock(project):
+        async with self._locks.of(project):
             changed = self._stores.secrets.set(project, values)
             active = self._stores.store.active_release(project)
             outdated = self._stores.outdated(active) if active and apply else []
@@ -53,7 +55,7 @@ class SecretChanges:
 
         Raises NotFoundError if it is not set.
         """
-        async with self._releases.lock(project):
+        async with self._locks.of(project):
             if not self._stores.secrets.unset(project, name):
                 hint = f"`homeport list-secrets --project {project}` shows those it has"
                 raise NotFoundError(f"{project} has no secret {name!r}", hint=hint)

@@ -117,7 +117,7 @@ async def _interrupt(requests: set[asyncio.Task[None]]) -> None:
 
 def _server(app: Any, protocol: type[asyncio.Protocol] | Literal["h11"] = "h11") -> uvicorn.Server:
     config = uvicorn.Config(
-        app, http=protocol, log_level="warning", access_log=False, lifespan="off", server_header=False
+        app, http=protocol, ws="none", log_level="warning", access_log=False, lifespan="off", server_header=False
     )
     server = uvicorn.Server(config)
     # The server's own signal handlers would not close the platform, whose handlers are set already.

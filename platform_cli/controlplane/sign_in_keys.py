@@ -1,4 +1,4 @@
-"""Rotates the keys of projects, fetches those of other authorization servers, and tells workers of both."""
+"""Rotates the keys of access tokens, fetches those of other authorization servers, and tells workers of both."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import sqlite3
 import sys
 
 from ..errors import HomeportError, PlatformError
+from .locks import ProjectLocks
 from .protected_projects import ProtectedProjects
-from .releases import Releases
+from .running_releases import RunningReleases
 
 # The seconds between looks at what is due.
 LOOK_S = 60.0
 
 
 class SignInKeys:
-    def __init__(self, sign_in: ProtectedProjects, releases: Releases) -> None:
+    def __init__(self, sign_in: ProtectedProjects, locks: ProjectLocks, running: RunningReleases) -> None:
         self._sign_in = sign_in
-        self._releases = releases
+        self._locks = locks
+        self._running = running
         self._fetching: set[asyncio.Task[None]] = set()
 
     async def watch(self) -> None:
@@ -30,9 +32,10 @@ class SignInKeys:
             await asyncio.sleep(LOOK_S)
 
     async def _look(self) -> None:
-        for project in self._sign_in.all():
+        for project in self._sign_in.all_here():
             if self._sign_in.server.keys.rotate_old(project.name):
                 await self._tell(project.name)
+        self._sign_in.server.public_keys.rotate_old()
         for issuer in self._sign_in.issuers_in_use():
             if self._sign_in.issuers.is_due(issuer):
                 await self._renew(issuer)
@@ -58,5 +61,5 @@ class SignInKeys:
     async def _tell(self, project: str) -> None:
         # A worker that cannot be told hears of it when it starts again.
         with contextlib.suppress(HomeportError):
-            async with self._releases.lock(project):
-                await self._releases.admit(project)
+            async with self._locks.of(project):
+                await self._running.admit(project)

@@ -6,11 +6,13 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from ..api.sign_in import ListedGrant, SignInLink, SignInsEnded, WaitingSignIn
+from ..config.names import AT
 from ..errors import InputError
 from ..signin.browsers import LINK_S
 from ..signin.model import OFFLINE_ACCESS, OWNER
 from ..signin.pending import PendingSignIn
 from ..signin.redirects import place_of
+from ..signin.resources import no_resource
 from .platform import Platform
 
 
@@ -34,7 +36,7 @@ def sign_in_routes(platform: Platform) -> APIRouter:
 
     @routes.post("/v1/projects/{name}/sign-in-link")
     async def make_link(name: str) -> SignInLink:
-        platform.stores.store.project(name)
+        check_exists(platform, name)
         if server.projects.find(name) is None:
             hint = 'write mode = "oauth" under [auth] in its fastmcp.toml, and deploy it'
             raise InputError(f"nobody signs in to {name}", hint=hint)
@@ -47,7 +49,9 @@ def sign_in_routes(platform: Platform) -> APIRouter:
 
     @routes.delete("/v1/projects/{name}/users/{user:path}")
     async def end(name: str, user: str) -> SignInsEnded:
-        return {"user": user, "ended": await platform.releases.end_sign_ins(name, user)}
+        if platform.sign_in.resources.find(name) is not None:
+            return {"user": user, "ended": server.end(name, user)}
+        return {"user": user, "ended": await platform.callers.end_sign_ins(name, user)}
 
     return routes
 
@@ -63,12 +67,20 @@ def _shown(pending: PendingSignIn) -> WaitingSignIn:
     }
 
 
+def check_exists(platform: Platform, name: str) -> None:
+    """Raises NotFoundError if there is neither a project nor a resource elsewhere of that name."""
+    if platform.sign_in.resources.find(name) is None:
+        if AT in name:
+            raise no_resource(name)
+        platform.stores.store.project(name)
+
+
 def list_grants(platform: Platform, project: str) -> list[ListedGrant]:
     """Returns who has signed in to a project.
 
     Raises NotFoundError if it does not exist.
     """
-    platform.stores.store.project(project)
+    check_exists(platform, project)
     return [
         {
             "user": each.grant.user,

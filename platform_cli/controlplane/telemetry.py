@@ -7,12 +7,14 @@ import time
 from collections.abc import Collection
 
 from ..api.call_entry import CallEntry
+from ..api.call_query import CallQuery
 from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, ClientCount, Metrics, MetricsRow, ReleaseCount
 from ..errors import InputError, NotFoundError
 from ..supervisor.supervisor import Supervisor
-from ..telemetry.calls import CallQuery, find_calls, known_names
-from ..telemetry.store import HOURS_S, RAW_S
+from ..telemetry.calls import find_calls, known_names
+from ..telemetry.rollups import KEPT_S
+from ..telemetry.store import RAW_S
 from ..telemetry.summary import break_down, by_client, by_release, totals
 from .stores import Stores
 
@@ -36,8 +38,8 @@ class Telemetry:
         self._stores.store.project(project)
         now = time.time()
         # Also for what is no number.
-        if not now - HOURS_S < since <= now:
-            since = now - HOURS_S
+        if not now - KEPT_S < since <= now:
+            since = now - KEPT_S
         if until is not None and since < until < now:
             now = until
         if by == "client" and now - since > RAW_S + 60:

@@ -9,9 +9,9 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from ..api.call_entry import CallEntry
+from ..api.call_query import CallQuery
 from ..api.error_group import Change, ErrorGroup, ErrorGroupDetail
 from ..api.metrics import By, Metrics
-from ..telemetry.calls import CallQuery
 from ..telemetry.prometheus import CONTENT_TYPE, OPENMETRICS
 from .telemetry import Telemetry
 

@@ -10,16 +10,18 @@ from ..errors import NotFoundError, ReleaseError
 from ..pipeline.manifest import read_manifest
 from ..playground.exchange import Action, Exchange
 from ..supervisor.sockets import HOST
-from .releases import Releases
+from .locks import ProjectLocks
+from .running_releases import RunningReleases
 from .stores import Stores
 
 
 class Tries:
     """Holds the requests that are on their way."""
 
-    def __init__(self, stores: Stores, releases: Releases) -> None:
+    def __init__(self, stores: Stores, locks: ProjectLocks, running: RunningReleases) -> None:
         self._stores = stores
-        self._releases = releases
+        self._locks = locks
+        self._running = running
         self._open: dict[tuple[str, str], Exchange] = {}
 
     async def begin(self, project: str, method: str, params: Mapping[str, Any], user: str) -> AsyncIterator[bytes]:
@@ -48,8 +50,8 @@ class Tries:
             return {}
         made = self._stores.console_tokens.take(project, user)
         if not made.is_admitted:
-            async with self._releases.lock(project):
-                await self._releases.admit(project)
+            async with self._locks.of(project):
+                await self._running.admit(project)
             made.is_admitted = True
         return {"Authorization": f"Bearer {made.token}"}
 

@@ -9,6 +9,8 @@ from ..errors import InspectError
 from .model import Finding
 
 # The keys of a contract that clients can use.
+# The most tools that are named; `homeport tools` lists all.
+MOST = 24
 OFFERS = ("tools", "prompts", "resources", "resourceTemplates")
 ALLOW = "--allow-empty deploys it as it is"
 
@@ -65,5 +67,7 @@ def offer_lines(contract: Mapping[str, Any] | None, url: str) -> list[str]:
 
 
 def _names(tools: Any) -> str:
-    """Returns the names of `tools`, which are as in a contract or names already."""
-    return ", ".join(tool if isinstance(tool, str) else tool["name"] for tool in tools) or "none listed"
+    """Returns the names of `tools`, which are as in a contract or names already; of many the first."""
+    names = [tool if isinstance(tool, str) else tool["name"] for tool in tools]
+    more = [f"and {len(names) - MOST} more"] if len(names) > MOST else []
+    return ", ".join([*names[:MOST], *more]) or "none listed"

@@ -76,11 +76,18 @@ def base_for(manifest: ManifestData, settings: ContainerSettings, home: Home, *,
 
 
 def build_image(
-    built: Built, project: Project, name: str, base: Base, home: Home, origin: Mapping[str, str] = MappingProxyType({})
+    built: Built,
+    project: Project,
+    name: str,
+    base: Base,
+    home: Home,
+    origin: Mapping[str, str] = MappingProxyType({}),
+    issuer: bytes | None = None,
 ) -> Image:
     """Returns the image of `built`, a bundle of `project`, whose layers are made once for the same content.
 
-    `name` is its title, and `origin` are labels that say what it was made from. The layers of homeport's own are in
+    `name` is its title, `origin` are labels that say what it was made from, and `issuer` is what an image for itself
+    knows of its callers' authorization server (homeport_runtime.guard.issuer_file). The layers of homeport's own are in
     `Layers(home).blobs`; those of the base may not be there.
 
     Raises LayerError if the packages are not those of the lock.
@@ -93,9 +100,9 @@ def build_image(
     layer, _cached = build_layer(lock, foreign, home.layers)
     layers = Layers(home)
     made = (
-        layers.packages(lock, layer, own),
+        layers.packages(lock, layer, own, loaded_here=built.bundle.manifest["imports"]["modules"]),
         layers.runtime(built.bundle.manifest["runtime"], own),
-        layers.app(built.bundle),
+        layers.app(built.bundle, issuer),
     )
     labels = {**_labels(project, name, base, lock.hash), **origin}
     process = server_process(built.bundle.manifest, name, own, project.start_timeout_s)

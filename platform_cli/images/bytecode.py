@@ -6,60 +6,95 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..errors import BuildError
 from ..pipeline.model import Interpreter
 
-# The bytecode is never compared with its source, since all files of an image have the same date (PEP 552).
+# The bytecode is never compared with its source, since all files of an image have the same date (PEP 552). One file has
+# that of a whole part, and processes are forked: a file for each source took longer to write than all took to compile.
 COMPILE = """
-import json, py_compile, sys
-for source, target, shown in json.load(sys.stdin):
+import importlib.util, json, marshal, os, sys
+
+HEAD = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
+
+def compiled(source, shown):
+    with open(source, "rb") as file:
+        text = file.read()
     try:
-        py_compile.compile(source, target, shown, doraise=True,
-                           invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
-    except (py_compile.PyCompileError, ValueError, RecursionError):
-        pass
+        code = compile(text, shown, "exec", dont_inherit=True)
+    except Exception:
+        return b""
+    return HEAD + importlib.util.source_hash(text) + marshal.dumps(code)
+
+def compile_part(part, target):
+    found = [compiled(*job) for job in part]
+    with open(target, "wb") as file:
+        file.write(json.dumps([len(bytecode) for bytecode in found]).encode() + b"\\n" + b"".join(found))
+
+def in_another_process(part, target):
+    if os.fork() == 0:
+        try:
+            compile_part(part, target)
+        except BaseException as error:
+            os.write(2, f"{type(error).__name__}: {error}".encode())
+            os._exit(1)
+        os._exit(0)
+
+def wait():
+    if os.wait()[1]:
+        sys.exit(1)
+
+most, parts = json.load(sys.stdin)
+for number, (part, target) in enumerate(parts):
+    if number >= most:
+        wait()
+    in_another_process(part, target)
+for _ in parts[:most]:
+    wait()
 """
-# What a process has compiled before decides which of its strings are shared, and so the bytes that follow: the parts
-# are the same whatever the machine. The order of sets in constants hangs on the seed.
-PARTS = 16
+# What a process has compiled before decides which of its strings are shared, and so the bytes that follow: each part
+# of so many files has a process of its own, whatever the machine. The order of sets in constants hangs on the seed.
+PART = 128
 REPRODUCIBLE = {"PYTHONHASHSEED": "0"}
 
 
-def compile_files(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict[str, Path]:
-    """Compiles `files` (path in the image -> file) into `folder`; returns the bytecode by its paths in the image.
+def compile_files(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict[str, bytes]:
+    """Returns the bytecode of `files` (path in the image -> file), by its paths in the image; `folder` is for its use.
 
-    Files that are not of this Python, such as templates, have none. Raises BuildError if it cannot be written.
+    Files that are not of this Python, such as templates, have none. Raises BuildError if `folder` cannot be written.
     """
-    targets = {name: folder / str(index) for index, name in enumerate(sorted(files))}
-    jobs = [[str(files[name]), str(target), f"/{name}"] for name, target in targets.items()]
-    pool = ThreadPoolExecutor(os.cpu_count())
-    try:
-        list(pool.map(lambda part: _compile(part, own), _parts(jobs)))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return {_pyc_name(name, own): target for name, target in targets.items() if target.exists()}
-
-
-def _parts(jobs: list[list[str]]) -> Iterator[list[list[str]]]:
-    size = -(-len(jobs) // PARTS) or 1
-    for start in range(0, len(jobs), size):
-        yield jobs[start : start + size]
-
-
-def _compile(jobs: list[list[str]], own: Interpreter) -> None:
+    parts = {folder / f"{number}.bytecode": part for number, part in enumerate(_parts(sorted(files)))}
+    jobs = [([(str(files[name]), f"/{name}") for name in part], str(target)) for target, part in parts.items()]
     command = [str(own.path), "-s", "-S", "-X", "utf8", "-c", COMPILE]
-    done = subprocess.run(
-        command, input=json.dumps(jobs), text=True, capture_output=True, check=False, cwd="/", env=REPRODUCIBLE
-    )
+    work = json.dumps([os.cpu_count() or 1, jobs])
+    done = subprocess.run(command, input=work, text=True, capture_output=True, check=False, cwd="/", env=REPRODUCIBLE)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
         raise BuildError(f"bytecode for the image cannot be made: {reason}", hint="is there space left on the disk?")
+    return {
+        pyc_name(name, own): bytecode
+        for target, part in parts.items()
+        for name, bytecode in zip(part, _read(target), strict=True)
+        if bytecode
+    }
 
 
-def _pyc_name(source: str, own: Interpreter) -> str:
+def _parts(names: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(names), PART):
+        yield names[start : start + PART]
+
+
+def _read(file: Path) -> Iterator[bytes]:
+    """Yields the bytecode of each source of a part, empty where there is none."""
+    head, _, content = file.read_bytes().partition(b"\n")
+    start = 0
+    for size in json.loads(head):
+        yield content[start : start + size]
+        start += size
+
+
+def pyc_name(source: str, own: Interpreter) -> str:
     """Returns where Python looks for the bytecode of the file `source` (PEP 3147)."""
     folder, _, name = source.rpartition("/")
     return f"{folder}/__pycache__/{name.removesuffix('.py')}.cpython-{own.minor.replace('.', '')}.pyc"

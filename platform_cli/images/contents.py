@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from homeport_runtime.guard.issuer_file import FILE_NAME as ISSUER
 from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME
 
 from ..errors import BuildError
@@ -20,14 +21,14 @@ from ..pipeline.model import Bundle, Interpreter, Layer, Lock
 from ..pipeline.record import check_records
 from ..temporary import temporary_folder
 from .blobs import Blobs
-from .bytecode import compile_files
+from .bytecode import compile_files, pyc_name
 from .layer_tar import Entry, write_layer
 from .model import Blob, ImageLayer
 from .places import BILL, BUNDLE, PACKAGES, RUNTIME, START, UID, WORK_FOLDERS, WORK_MODE
 from .sbom import bill_of_materials
 
 # The version of what layers have beside their content, so that no version of homeport takes another one's.
-LAYOUT = "2"
+LAYOUT = "3"
 BYTECODE = "__pycache__"
 # The keys of the manifest that matter only on this machine.
 LOCAL_KEYS = ("interpreter", "lock", "layer", "preload", "imports")
@@ -47,11 +48,17 @@ class Layers:
         self.blobs = Blobs(home.cache / "images" / "blobs")
 
     def packages(
-        self, lock: Lock, layer: Layer, own: Interpreter, folder: str = PACKAGES, bill: str = BILL
+        self,
+        lock: Lock,
+        layer: Layer,
+        own: Interpreter,
+        folder: str = PACKAGES,
+        bill: str = BILL,
+        loaded_here: Iterable[str] = (),
     ) -> ImageLayer:
         """Returns the packages of `lock`, which are in `layer`, as they are in `folder` of an image.
 
-        `bill` is where their bill of materials is.
+        `bill` is where their bill of materials is. Modules that are `loaded_here` get their bytecode in `layer`, too.
 
         Raises LayerError if they are not what was locked: somebody may have changed them since.
         """
@@ -60,10 +67,10 @@ class Layers:
             check_records(layer.path)
             files = {name: file for name, file in _files_of(layer.path) if file.name not in PRIVATE}
             compiled = _compiled({f"{folder}/{name}": file for name, file in files.items()}, own, scratch)
-            _leave(compiled, layer, folder)
+            _leave(layer, _bytecode_of(loaded_here, compiled, own, folder), scratch)
             return {
                 **{f"{folder}/{name}": _packaged(name, file) for name, file in files.items()},
-                **{name: Entry(file) for name, file in compiled.items()},
+                **{name: Entry(content) for name, content in compiled.items()},
                 bill: Entry(bill_of_materials(lock)),
             }
 
@@ -79,15 +86,17 @@ class Layers:
             files = {f"{RUNTIME}/{path}": file for path, file in _files_of(self._home.runtimes / name)}
             return {
                 **{path: Entry(file) for path, file in files.items()},
-                **{path: Entry(file) for path, file in _compiled(files, own, folder).items()},
+                **{path: Entry(content) for path, content in _compiled(files, own, folder).items()},
                 START: Entry(infra_file("container/start.py").read_bytes()),
                 **{path: Entry(mode=WORK_MODE, uid=UID) for path in WORK_FOLDERS},
             }
 
         return self._made(f"runtime-{name}-{own.version}", entries, f"runtime {name[:16]}")
 
-    def app(self, bundle: Bundle) -> ImageLayer:
-        """Returns the app's files and its manifest, without what is about this machine."""
+    def app(self, bundle: Bundle, issuer: bytes | None = None) -> ImageLayer:
+        """Returns the app's files and its manifest, without what is about this machine; `issuer` is what the image
+        knows of its callers' authorization server.
+        """
 
         def entries(_folder: Path) -> dict[str, Entry]:
             app = f"{BUNDLE}/{APP_FOLDER}"
@@ -95,16 +104,18 @@ class Layers:
                 app: Entry(mode=0o755),
                 **{f"{app}/{name}": _file(file) for name, file in _files_of(bundle.path / APP_FOLDER)},
                 f"{BUNDLE}/{FILE_NAME}": Entry(json.dumps(_manifest(bundle), sort_keys=True).encode()),
+                **({f"{BUNDLE}/{ISSUER}": Entry(issuer)} if issuer is not None else {}),
             }
 
-        return self._made(f"app-{bundle.hash}", entries, "app")
+        known = f"-{hashlib.sha256(issuer).hexdigest()[:16]}" if issuer is not None else ""
+        return self._made(f"app-{bundle.hash}{known}", entries, "app")
 
     def homeport(self, files: Mapping[str, Path], others: Mapping[str, Entry], own: Interpreter) -> ImageLayer:
         """Returns a platform's code, `files` by their paths in the image, and what `others` is in it."""
 
         def entries(scratch: Path) -> dict[str, Entry]:
-            compiled = _compiled(files, own, scratch)
-            return {**{path: Entry(file) for path, file in {**files, **compiled}.items()}, **others}
+            contents: Mapping[str, bytes | Path] = {**files, **_compiled(files, own, scratch)}
+            return {**{path: Entry(content) for path, content in contents.items()}, **others}
 
         content = hashlib.sha256(repr(sorted(others.items())).encode())
         for path, file in sorted(files.items()):
@@ -180,14 +191,29 @@ def _link_within(file: Path) -> str:
     return link.as_posix()
 
 
-def _compiled(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict[str, Path]:
+def _compiled(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict[str, bytes]:
     return compile_files({name: file for name, file in files.items() if name.endswith(".py")}, own, folder)
 
 
-def _leave(compiled: Mapping[str, Path], layer: Layer, folder: str) -> None:
+def _bytecode_of(
+    modules: Iterable[str], compiled: Mapping[str, bytes], own: Interpreter, folder: str
+) -> Iterator[tuple[str, bytes]]:
+    """Yields the bytecode of `modules`, as far as they are in `folder`, with its path in there."""
+    for module in modules:
+        base = f"{folder}/{module.replace('.', '/')}"
+        for source in (f"{base}.py", f"{base}/__init__.py"):
+            name = pyc_name(source, own)
+            if name in compiled:
+                yield name.removeprefix(f"{folder}/"), compiled[name]
+
+
+def _leave(layer: Layer, bytecode: Iterable[tuple[str, bytes]], scratch: Path) -> None:
     """Gives the layer the bytecode that it lacks, for the processes that load the server here and may not write it."""
-    for name, file in compiled.items():
-        target = layer.path / name.removeprefix(f"{folder}/")
-        with contextlib.suppress(OSError):
-            target.parent.mkdir(exist_ok=True)
-            target.hardlink_to(file)
+    new = scratch / "new.pyc"
+    for name, content in bytecode:
+        target = layer.path / name
+        if not target.exists():
+            new.write_bytes(content)
+            with contextlib.suppress(OSError):
+                target.parent.mkdir(exist_ok=True)
+                new.replace(target)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from ..config.project import Project
 from ..config.python_version import required_python, wanted_python
-from ..errors import InputError
+from ..errors import InputError, InspectError
 from ..home import Home
 from .bounds import package_bounds, sdk_bounds
 from .bundle import BundleDraft, describe, find_bundle
 from .code import Code, read_code
+from .fitting import fitting_lock
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
@@ -23,6 +24,7 @@ from .manifest import bundle_hash
 from .model import ISSUER_REQUIREMENTS, Bundle, Interpreter, Layer, Lock, Requirements, Source
 from .node import build_app, find_program, lock_packages, with_packages
 from .package import OwnPackage, own_package
+from .program_package import is_known, program_package, remember, writes_beside_itself
 from .programs import program_of
 from .requirements import resolve_requirements
 from .runtime import store_runtime
@@ -98,7 +100,16 @@ def install(
         if project.issuer is not None:
             requirements = replace(requirements, runtime=(*requirements.runtime, *ISSUER_REQUIREMENTS))
         note(_origin(requirements))
-        lock, locked = make_lock(requirements, interpreter, home.cache)
+        if wanted_python(project) is None:
+            interpreter, lock, locked = fitting_lock(
+                requirements,
+                interpreter,
+                lambda python: packages_for(find_interpreter(python, home.cache)),
+                home.cache,
+                note,
+            )
+        else:
+            lock, locked = make_lock(requirements, interpreter, home.cache)
         for text in [*lock.notes, *(_moved_branches(requirements, lock) if locked else ())]:
             note(text)
         packages, known = lock_packages(project, home.cache)
@@ -179,7 +190,31 @@ def _bundle(
     source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
     if built := build_app(project, installed.layer.path, source.files, home.cache):
         project, source = replace(project, folder=built), collect_source(built, None)
+        installed = replace(installed, project=project)
     package = own_package(project, [file.path for file in source.files], installed.interpreter, home.cache, note)
+    program = project.program if not source.files else None
+    if program and is_known(program, installed.layer, home.cache):
+        package = program_package(program, installed.layer)
+    try:
+        return _inspected(home, stages, inspector, note, installed, source, package)
+    except InspectError as error:
+        if package.files or program is None or not writes_beside_itself(error, installed.layer):
+            raise
+    note("it writes beside its own code, and is served from the project's folder")
+    remember(program, installed.layer, home.cache)
+    return _inspected(home, stages, inspector, note, installed, source, program_package(program, installed.layer))
+
+
+def _inspected(
+    home: Home,
+    stages: Stages,
+    inspector: Inspector,
+    note: Callable[[str], None],
+    installed: Installed,
+    source: Source,
+    package: OwnPackage,
+) -> Bundle:
+    project = installed.project
     manifest = draft_manifest(home, installed, source, package)
     name = bundle_hash(manifest)
     if bundle := find_bundle(home, name):

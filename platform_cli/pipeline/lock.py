@@ -18,12 +18,21 @@ from .uv import FREE_DISK, UvError
 _FILE = re.compile(r"(?m)^(?:\S+ @ )?file://(/[^\s;]+)")
 
 
+class OtherPythonError(LockError):
+    """Says that the requirements have no solution for this Python, since a package wants one of `python` (`>=3.12`)."""
+
+    def __init__(self, message: str, python: str) -> None:
+        super().__init__(message, hint=f"Name a Python that fits, {python}, as python_version in fastmcp.toml.")
+        self.python = python
+
+
 def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path) -> tuple[Lock, bool]:
     """Returns the lock of `requirements` and the runtime's own, and whether it was found below `cache`.
 
-    Raises LockError with uv's own reason when there is no solution or no index can be reached.
+    Raises LockError with uv's own reason when there is no solution or no index can be reached, and OtherPythonError
+    when there may be a solution for another Python.
     """
-    remembered = cache / "locks" / f"{_identity(requirements, interpreter)}.json"
+    remembered = cache / "locks" / f"{lock_identity(requirements, interpreter)}.json"
     known = _recall(remembered)
     if known is not None and requirements.upgrade is None:
         return _lock(known, interpreter), True
@@ -38,7 +47,7 @@ def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path)
     return _lock(resolved, interpreter), False
 
 
-def _identity(requirements: Requirements, interpreter: Interpreter) -> str:
+def lock_identity(requirements: Requirements, interpreter: Interpreter) -> str:
     """Returns a hash of everything that decides the resolution, without the place and name of the project's folder."""
     file = requirements.file
     decides = [
@@ -75,7 +84,7 @@ def _lock(resolved: Resolved, interpreter: Interpreter) -> Lock:
 
 
 def _explain(error: UvError, requirements: Requirements) -> LockError:
-    reason = error.message
+    reason, unsolved = error.message, f"the requirements of {requirements.origin} cannot be resolved"
     if error.disk_full:
         return LockError("the disk is full; the requirements could not be resolved", hint=FREE_DISK)
     if "network was disabled" in error.stderr or "Request failed" in reason or "error sending request" in error.stderr:
@@ -83,6 +92,8 @@ def _explain(error: UvError, requirements: Requirements) -> LockError:
             f"the package index cannot be reached: {reason}",
             hint="Check the network, UV_DEFAULT_INDEX and HTTPS_PROXY, then run the command again.",
         )
+    if error.wants_python:
+        return OtherPythonError(f"{unsolved}: {reason}", error.wants_python)
     if requirements.inferred:
         hint = (
             "These were guessed from the imports, and are taken as ready-made wheels only; write a requirements.txt "
@@ -92,4 +103,4 @@ def _explain(error: UvError, requirements: Requirements) -> LockError:
         hint = "Check how the package is spelled, and that your index has it."
     else:
         hint = f"Change the versions named in {requirements.origin} so that they fit together and this Python."
-    return LockError(f"the requirements of {requirements.origin} cannot be resolved: {reason}", hint=hint)
+    return LockError(f"{unsolved}: {reason}", hint=hint)

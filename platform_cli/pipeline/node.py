@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -33,6 +34,14 @@ _LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
 _OUT_OF_SYNC = "are in sync"
 # The number of lines of a failed program's output that are shown.
 _SHOWN = 6
+
+
+class NpmError(BuildError):
+    """Says that npm, or a script that it ran, failed: `path` is the folder of the package, empty if it named none."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message, hint="Run it by hand to see all that it says.")
+        self.path = path
 
 
 def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, bool]:
@@ -81,7 +90,7 @@ def install_packages(packages: NodePackages, folder: Path) -> None:
     try:
         _install(folder)
         if _has_scripts(packages.lock):
-            _npm_with_scripts(["rebuild"], folder)
+            _run_scripts(packages.lock, folder)
     except BuildError as error:
         raise LayerError(
             f"the packages of npm cannot be installed: {error.message}", hint="See that `npm install` works there."
@@ -141,6 +150,21 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
             ignoring.unlink()
         folder.rename(final)
     return final
+
+
+def _run_scripts(lock: str, folder: Path) -> None:
+    """Runs the installed packages' own scripts, and removes an optional package whose script fails, as npm does."""
+    packages = json.loads(lock).get("packages") or {}
+    optional = {path for path, package in packages.items() if package.get("optional")}
+    while True:
+        try:
+            return _npm_with_scripts(["rebuild"], folder)
+        except NpmError as error:
+            failed = next((path for path in optional if error.path.endswith(f"/{path}")), None)
+            if failed is None:
+                raise
+            optional.remove(failed)
+            shutil.rmtree(folder / failed)
 
 
 def _text(file: Path) -> str | None:
@@ -233,7 +257,8 @@ def _run(
         raise BuildError(f"`{' '.join(command)}` took longer than {TIMEOUT_S:g} s", hint="Run it by hand.") from None
     if done.returncode:
         said = mask("\n".join(_reason(done.stdout, done.stderr)))
-        raise BuildError(f"`{' '.join(command)}` failed:\n{said}", hint="Run it by hand to see all that it says.")
+        path = re.search(r"(?m)^npm (?:error|ERR!) path (.+)$", done.stderr)
+        raise NpmError(f"`{' '.join(command)}` failed:\n{said}", path[1] if path else "")
     return done.stdout
 
 

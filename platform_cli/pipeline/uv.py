@@ -25,6 +25,10 @@ _CROSS = "\N{MULTIPLICATION SIGN}"  # what uv before 0.13 puts before its error
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 _FILE_URL = re.compile(r"\bfile://(/[^\s#;]+)")
 _NO_BUILD = re.compile(r"no usable wheels|no-build|[Bb]uilding (?:source|from source)|is disabled")
+# Of an index's page, and of a package's own metadata.
+_PYTHON = re.compile(
+    r"Python version \(\S+\) does not satisfy Python(\S+)|requires Python ([^\s,a-z]+(?:, [^\s,a-z]+)*)"
+)
 _CAUSE = re.compile(r"^\s*(?:cause:|Caused by:|[├╰]─▶)\s*")
 _CONCLUSION = re.compile(
     r",? we can conclude that (?:your requirements|all versions of .{1,80}) (?:are|is) unsatisfiable\.?$"
@@ -53,6 +57,14 @@ class UvError(BuildError):
     def wants_build(self) -> bool:
         """Tells whether uv could have continued if it were allowed to build packages."""
         return _NO_BUILD.search(self.stderr) is not None
+
+    @property
+    def wants_python(self) -> str:
+        """Returns the Pythons (`>=3.12,<3.14`) of which a package wants one in the place of this one, empty if that was
+        not the reason.
+        """
+        found = _PYTHON.search(" ".join(self.stderr.split()))
+        return (found[1] or found[2]).replace(" ", "") if found else ""
 
     @property
     def disk_full(self) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
-from ..config.names import is_name
+from ..config.names import AT, is_name
 from ..errors import NotFoundError
 from ..origin import Origin
 from ..records import read_record
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..api.alert import AlertTested, ListedAlert, NewAlert, WantedAlert
     from ..api.audit_entry import AuditEntry, Verified
     from ..api.audit_export import ListedAuditExport, NewAuditExport, WantedAuditExport
+    from ..api.audit_query import AuditQuery
     from ..api.build_event import BuildEvent
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.console import ConsoleCode
@@ -33,10 +34,10 @@ if TYPE_CHECKING:
     from ..api.metrics import By, Metrics
     from ..api.platform import DomainSet, Isolate, ListedToken, NewToken, PublicName, WastePiece
     from ..api.release import Release
+    from ..api.resource import IssuerKeys, ListedResource, WantedResource
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.sign_in import ListedGrant, SignInLink, SignInsEnded, WaitingSignIn
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
-    from ..audit.search import AuditQuery
 
 
 class PlatformClient(Lifecycle):
@@ -89,16 +90,32 @@ class PlatformClient(Lifecycle):
         return answer
 
     def sign_in_link(self, project: str) -> SignInLink:
-        answer: SignInLink = self._request("POST", _path(project, "sign-in-link"))
+        answer: SignInLink = self._request("POST", _signed_in_path(project, "sign-in-link"))
         return answer
 
     def users(self, project: str) -> list[ListedGrant]:
-        answer: list[ListedGrant] = self._request("GET", _path(project, "users"))
+        answer: list[ListedGrant] = self._request("GET", _signed_in_path(project, "users"))
         return answer
 
     def end_sign_ins(self, project: str, user: str) -> SignInsEnded:
-        answer: SignInsEnded = self._request("DELETE", _path(project, f"users/{quote(user, safe='')}"))
+        answer: SignInsEnded = self._request("DELETE", _signed_in_path(project, f"users/{quote(user, safe='')}"))
         return answer
+
+    def issuer_keys(self) -> IssuerKeys:
+        """Returns the public keys of the platform's authorization server."""
+        answer: IssuerKeys = self._request("GET", "/v1/issuer")
+        return answer
+
+    def resources(self) -> list[ListedResource]:
+        answer: list[ListedResource] = self._request("GET", "/v1/resources")
+        return answer
+
+    def register_resource(self, wanted: WantedResource) -> ListedResource:
+        answer: ListedResource = self._request("PUT", "/v1/resources", dict(wanted))
+        return answer
+
+    def remove_resource(self, name: str) -> None:
+        self._request("DELETE", f"/v1/resources/{quote(name, safe='')}")
 
     def tokens(self) -> list[ListedToken]:
         answer: list[ListedToken] = self._request("GET", "/v1/tokens")
@@ -276,6 +293,11 @@ def _path(project: str, rest: str = "") -> str:
     if not is_name(project):
         raise NotFoundError(f"there is no project {project!r}", hint="`homeport list` shows the projects")
     return f"/v1/projects/{project}" + (f"/{rest}" if rest else "")
+
+
+def _signed_in_path(name: str, rest: str) -> str:
+    """Returns the path of a project, or of a resource elsewhere, that people sign in to."""
+    return f"/v1/projects/{quote(name, safe='')}/{rest}" if AT in name else _path(name, rest)
 
 
 def _alert_path(alert_id: str) -> str:

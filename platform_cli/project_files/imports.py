@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Sequence
@@ -18,8 +19,11 @@ from ..errors import SourceError
 from .distributions import distribution
 from .ignore import never_taken
 from .sdk import SDK_MODULES, sdk_requirements
+from .syntax import called, keyword, text_of
 
 _IMPORT_ERRORS = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
+_HTTP_SERVERS = (b"uvicorn", b"hypercorn", b"granian")
+_APP = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _EXITS = {"exit", "_exit", "quit", "abort"}
 
 
@@ -185,7 +189,20 @@ def parse_module(file: Path, shown: str) -> Module:
         ) from error
     except (OSError, ValueError, RecursionError, MemoryError) as error:
         raise SourceError(f"{shown} cannot be read as Python: {error}") from error
-    return Module(file, text, tree, tuple(_imports(tree.body, optional=False)))
+    imports = [
+        *_imports(tree.body, optional=False),
+        *(_served(tree) if any(word in text for word in _HTTP_SERVERS) else ()),
+    ]
+    return Module(file, text, tree, tuple(imports))
+
+
+def _served(tree: ast.Module) -> Iterator[Import]:
+    """Yields what an HTTP server imports by its name: `uvicorn.run("app.main:create")` imports `app.main.create`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and called(node) in ("run", "Config"):
+            given = text_of(node.args[0] if node.args else keyword(node, "app"))
+            if given is not None and _APP.fullmatch(given):
+                yield Import(given.replace(":", "."), 0, optional=True, line=node.lineno)
 
 
 def _imports(nodes: list[ast.stmt], *, optional: bool) -> Iterator[Import]:
@@ -235,11 +252,8 @@ def _needed(node: ast.Try | ast.TryStar) -> bool:
         for inner in ast.walk(handler):
             if isinstance(inner, ast.Raise):
                 return True
-            if isinstance(inner, ast.Call):
-                called = inner.func
-                name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
-                if name in _EXITS:
-                    return True
+            if isinstance(inner, ast.Call) and called(inner) in _EXITS:
+                return True
     replacements = _imports([statement for handler in node.handlers for statement in handler.body], optional=False)
     return any(_third_party(found.name) for found in replacements if not found.level)
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..api.build_event import Progress
+from ..config.issuers import check_issuer_decides
 from ..config.load import load_project
 from ..config.project import Project
 from ..contract import compare
@@ -132,6 +133,7 @@ class PushDeploys:
             repository = link.repository.on_github
             checked.commit, root = self._source.check_out(repository, token, sha, link.folder, folder)
             project = replace(load_project(root), name=deployment.project)
+            check_issuer_decides(project)
             # A host name leads to one project, which is not its preview.
             checked.project = replace(project, domains=()) if deployment.pull else project
             return checked.project

@@ -78,7 +78,8 @@ async def find_keys(issuer: str) -> FoundKeys:
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         raise PlatformError(
             f"the keys of {issuer} cannot be had: {error or type(error).__name__}",
-            hint="issuer under [auth] is the URL below which /.well-known/openid-configuration is",
+            hint="issuer under [auth] is the URL below which /.well-known/openid-configuration is; a platform has that "
+            "as soon as people sign in to something by it: `homeport platform resource add`",
         ) from error
 
 

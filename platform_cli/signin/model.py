@@ -22,6 +22,7 @@ class ProtectedProject:
     those that a client gets which asks for none; both are empty where a project has no scopes, and then a token is good
     for everything. `implies` are the scopes that a scope contains. `users` are the most that users may get, by name or
     pattern, None if nobody has said who may sign in. `login` is where people sign in, None for the owner's approval.
+    What `is_elsewhere` does not run here: its tokens are verified by public keys.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ProtectedProject:
     implies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     users: Mapping[str, tuple[str, ...]] | None = None
     login: Login | None = None
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

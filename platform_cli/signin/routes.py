@@ -8,7 +8,7 @@ from homeport_runtime.asgi import ASGIApp
 
 from .page_routes import SignInPages
 from .peers import Peers
-from .server import AuthorizationServer
+from .server import JWKS_PATH, AuthorizationServer
 from .token_routes import METADATA_PATH, token_routes
 
 
@@ -19,4 +19,5 @@ def sign_in_app(server: AuthorizationServer) -> ASGIApp:
 
 def is_sign_in(path: str) -> bool:
     """Tells whether everyone may ask for a path, since people sign in there."""
-    return path in ("/authorize", "/token", "/register", "/revoke", METADATA_PATH) or path.startswith("/authorize/")
+    open_paths = ("/authorize", "/token", "/register", "/revoke", METADATA_PATH, JWKS_PATH)
+    return path in open_paths or path.startswith("/authorize/")

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from ..config.issuers import GITHUB
 from ..errors import InputError, NotFoundError
-from .access_tokens import ACCESS_S, sign_access_token
-from .authorization import Pairs, answer_url, find_resource, parameter
+from .access_tokens import ACCESS_S, REMOTE_ACCESS_S, sign_access_token
+from .authorization import Pairs, answer_url, find_resource, parameter, resources_of
 from .browsers import Browsers
 from .documents import Documents
 from .grants import Grants, new_grant_id
-from .keys import ProjectKeys
+from .keys import ProjectKeys, PublicKeys
 from .model import OFFLINE_ACCESS, OWNER, Client, Grant, OAuthError, Projects
 from .pending import PendingSignIn, PendingSignIns
 from .registered_clients import RegisteredClients
@@ -26,6 +26,8 @@ from .users import allowed_scopes
 if TYPE_CHECKING:
     from .identities import Identities
 
+# Where the public keys are, as most servers have it.
+JWKS_PATH = "/.well-known/jwks.json"
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
@@ -50,6 +52,7 @@ class AuthorizationServer:
         self.grants = Grants(db)
         self.browsers = Browsers(db)
         self.keys = ProjectKeys(db, platform_key)
+        self.public_keys = PublicKeys(db, platform_key)
         self._documents = documents(self.clients)
 
     def identities(self, project: str) -> Identities | None:
@@ -82,6 +85,11 @@ class AuthorizationServer:
         return f"{self.issuer()}/authorize/callback"
 
     @property
+    def jwks_uri(self) -> str:
+        """Returns where the keys are by which resources elsewhere verify tokens (RFC 7517)."""
+        return f"{self.issuer()}{JWKS_PATH}"
+
+    @property
     def is_public(self) -> bool:
         """Tells whether other machines reach it, by HTTPS."""
         return self.issuer().startswith("https://")
@@ -100,6 +108,7 @@ class AuthorizationServer:
             "token_endpoint": f"{issuer}/token",
             "registration_endpoint": f"{issuer}/register",
             "revocation_endpoint": f"{issuer}/revoke",
+            "jwks_uri": self.jwks_uri,
             "scopes_supported": [*scopes, OFFLINE_ACCESS],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
@@ -201,8 +210,24 @@ class AuthorizationServer:
         if grant is not None and grant.client == client:
             self.grants.end(grant.id)
 
+    def end(self, resource: str, user: str) -> int:
+        """Ends the sign-ins of a user to a resource elsewhere, and returns how many there were; there it is over when
+        the last access token is.
+
+        Raises NotFoundError if the user has not signed in.
+        """
+        self.check_signed_in(resource, user)
+        return self.grants.end_of(resource, user)
+
+    def check_signed_in(self, project: str, user: str) -> None:
+        """Raises NotFoundError if a user has not signed in to a project."""
+        if not self.grants.has(project, user):
+            raise NotFoundError(
+                f"{user} has not signed in to {project}", hint=f"`homeport users list {project}` shows who has"
+            )
+
     def forget(self, project: str) -> None:
-        """Ends every sign-in to a project that is being destroyed, and its keys."""
+        """Ends every sign-in to a project, or a resource elsewhere, that is no more, and its keys."""
         self.grants.end_of(project)
         self.pending.forget(project)
         self.browsers.forget_project(project)
@@ -223,7 +248,10 @@ class AuthorizationServer:
         if resource is not None and (found is None or found[0].name != grant.project):
             raise OAuthError("invalid_target", "the grant is for another resource")
         project = self.projects.find(grant.project)
-        allowed = allowed_scopes(project, grant.user, grant.scopes) if project else None
+        if project is None or grant.resource not in resources_of(project):
+            # Another project's server may be there now.
+            raise OAuthError("invalid_grant", "people do not sign in to this resource any more")
+        allowed = allowed_scopes(project, grant.user, grant.scopes)
         if allowed is None:
             raise OAuthError("invalid_grant", "the user may not sign in any more")
         wanted = set((scope or "").split()) or set(allowed)
@@ -232,11 +260,14 @@ class AuthorizationServer:
         return replace(grant, scopes=tuple(each for each in allowed if each in wanted))
 
     def _tokens(self, grant: Grant, refresh_token: str) -> dict[str, Any]:
-        key_id, key = self.keys.signing(grant.project)
+        found = self.projects.find(grant.project)
+        is_elsewhere = found is not None and found.is_elsewhere
+        signer = self.public_keys.signing() if is_elsewhere else self.keys.signing(grant.project)
+        life_s = REMOTE_ACCESS_S if is_elsewhere else ACCESS_S
         answer: dict[str, Any] = {
-            "access_token": sign_access_token(grant, self.issuer(), key_id, key),
+            "access_token": sign_access_token(grant, self.issuer(), signer, life_s),
             "token_type": "Bearer",
-            "expires_in": ACCESS_S,
+            "expires_in": life_s,
             "refresh_token": refresh_token,
         }
         return {**answer, "scope": " ".join(grant.scopes)} if grant.scopes else answer

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from .model import OAuthError
 from .peers import Peers
 from .registration import MAX_METADATA, read_registration, registered
-from .server import AuthorizationServer
+from .server import JWKS_PATH, AuthorizationServer
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 # The most bytes of a form.
@@ -33,6 +33,9 @@ def token_routes(server: AuthorizationServer, peers: Peers) -> list[Route]:
     async def metadata(_request: Request) -> Response:
         return JSONResponse(server.metadata(), headers=CORS)
 
+    async def jwks(_request: Request) -> Response:
+        return JSONResponse({"keys": server.public_keys.jwks()}, headers={**CORS, "cache-control": "max-age=300"})
+
     async def register(request: Request) -> Response:
         if server.is_public:
             await peers.count(request)
@@ -51,6 +54,7 @@ def token_routes(server: AuthorizationServer, peers: Peers) -> list[Route]:
 
     return [
         _route(METADATA_PATH, metadata, "GET"),
+        _route(JWKS_PATH, jwks, "GET"),
         _route("/register", register, "POST"),
         _route("/token", token, "POST"),
         _route("/revoke", revoke, "POST"),

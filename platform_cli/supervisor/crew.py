@@ -22,7 +22,8 @@ from .relay import Relays
 from .release import RunnableRelease
 from .tasks import Tasks
 from .windows import windows_file
-from .worker import DRAIN_LIMIT_S, START_GRACE_S, Worker, start_worker
+from .worker import DRAIN_LIMIT_S, START_GRACE_S, Worker
+from .worker_start import start_worker
 
 # A worker that ends by itself within so many seconds has crashed on its start.
 SHORT_LIFE_S = 2.0

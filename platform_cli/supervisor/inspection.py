@@ -21,7 +21,8 @@ from .launch import Launcher
 from .ownership import take_back
 from .release import RunnableRelease
 from .workdir import WorkDir
-from .worker import START_GRACE_S, start_worker
+from .worker import START_GRACE_S
+from .worker_start import start_worker
 
 # Yields what starts the worker of an inspection, given the folder that its working folder is in.
 Launching = Callable[[Path], AbstractAsyncContextManager[Launcher]]

@@ -26,6 +26,8 @@ MAX_FILES = 8
 # The character with which telemetry starts a line that is a record (homeport_runtime.telemetry.RECORD).
 RECORD = b"\x1e"
 FILE_NAME = re.compile(r"[0-9]{8,12}")
+# As homeport_runtime.telemetry takes them out of what it makes records of.
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
 # A longer record is treated as text, and a longer text is cut, so that no line pushes out the others. The runtime's own
 # records have up to MAX_LINE characters (homeport_runtime.telemetry.lines).
 MAX_RECORD = 512 * 1024
@@ -59,7 +61,7 @@ class LogBook:
         if (record := _record_in(body)) is not None:
             self._append(body[1:-1] + b"," + self._origin + b"}\n")
             return record
-        text = body.lstrip(RECORD).decode("utf-8", "replace")
+        text = _COLOURS.sub("", body.lstrip(RECORD).decode("utf-8", "replace"))
         if text.strip():
             self._append(self._record(level, text))
         return None

@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import enum
 import signal
-import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from homeport_runtime.guard.access import Access
@@ -17,16 +15,13 @@ from homeport_runtime.hosts.whereabouts import WHERE
 from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
-from .container_spec import CALLS_INSIDE
+from .acknowledgements import Acknowledgements
 from .control_channel import ControlChannel
-from .jobs import told
-from .launch import Launched, Launcher, end_of
+from .launch import Launched, end_of
 from .liveness import Pulse
 from .messages import Admitted, Answer, Idle, Load, Message, Refused, Relay, Relayed, Stopped, Used
 from .open_calls import OpenCalls
-from .ownership import own
 from .release import RunnableRelease
-from .room import shown, worker_room
 from .worker_output import LineSink, WorkerOutput
 
 # The seconds that a silent process has beyond the time that its manifest gives it.
@@ -55,8 +50,7 @@ class WorkerState(enum.Enum):
 
 
 class Worker:
-    """Represents a worker, which `start_worker` makes; `sink` gets each line of output with its level and the process
-    id.
+    """Represents a worker, which `worker_start.start_worker` makes.
 
     Everything that the process writes passes through here, where the values of its secrets are removed.
     """
@@ -74,10 +68,8 @@ class Worker:
         self.state = state
         self.gone = asyncio.Event()
         self._stopped = asyncio.Event()
-        # How often it was told who may call without having answered, and whether it knows the last.
-        self._untold = 0
-        self._heard = asyncio.Event()
-        self._heard.set()
+        # Of who may call.
+        self._acknowledged = Acknowledgements()
         self.open_requests = 0
         self.pulse = Pulse()
         self.on_idle: Callable[[Worker], None] = _ignore
@@ -105,7 +97,9 @@ class Worker:
         return (launched.control.fileno(), launched.stdout, launched.stderr, *calls)
 
     async def open(self, secrets: Mapping[str, str], sink: LineSink) -> None:
-        """Connects the control channel and follows the output."""
+        """Connects the control channel and follows the output, of which `sink` gets each line with its level and the
+        process id.
+        """
         self._scrubber = Scrubber(secrets)
         self._channel = await ControlChannel.open(self._launched.control)
         is_starting = self.state is WorkerState.STARTING
@@ -162,7 +156,7 @@ class Worker:
             self._calls.close()
         self.state = WorkerState.GONE
         self._stopped.set()
-        self._heard.set()
+        self._acknowledged.give_up()
         if self._channel is not None:
             self._channel.close()
         self.on_gone(self)
@@ -248,29 +242,22 @@ class Worker:
         """Tells the worker who may call, whatever it was told before."""
         if self.release.access is None or not self.release.hears_access:
             return
+        if self.state is not WorkerState.GONE:
+            self._acknowledged.expect()
         self.tell(do="access", access=self.release.access.to_data())
-        self._untold += 1
-        self._note_heard()
 
     def _hear_of_callers(self, message: Used | Admitted | Refused) -> None:
         match message:
             case Used():
                 self.on_used(message.tokens)
             case Admitted():
-                self._untold = max(self._untold - 1, 0)
-                self._note_heard()
+                self._acknowledged.note()
             case Refused():
                 self.on_refused(message.grant)
 
-    def _note_heard(self) -> None:
-        if self._untold and self.state is not WorkerState.GONE:
-            self._heard.clear()
-        else:
-            self._heard.set()
-
     async def heard(self) -> None:
         """Waits until the worker has heard what it was told last of who may call, or has ended."""
-        await self._heard.wait()
+        await self._acknowledged.wait()
 
     def tell_audit(self, *, has_room: bool) -> None:
         """Tells the worker whether calls can be written into the audit log, without which it refuses them."""
@@ -327,43 +314,3 @@ class Worker:
 
 def _ignore(_worker: Worker) -> None:
     """Does nothing, until somebody else is to be called."""
-
-
-def _seen(calls: OpenCalls | None, release: RunnableRelease) -> Path | None:
-    """Returns where the worker finds the file of its open calls."""
-    if calls is None or release.container is None:
-        return calls.path if calls is not None else None
-    return Path(CALLS_INSIDE, calls.path.name)
-
-
-async def start_worker(
-    launcher: Launcher,
-    release: RunnableRelease,
-    job: Mapping[str, Any],
-    *,
-    sockets: Sequence[socket.socket],
-    sink: LineSink,
-    calls: OpenCalls | None = None,
-    windows: Path | None = None,
-) -> Worker:
-    """Starts a process for `job`, which is STARTING when this returns; it keeps its open calls in `calls`, and counts
-    calls under [limits] in the file `windows`.
-    """
-    room = worker_room(release, Path(job["workdir"]), compiles=job["mode"] == "inspect")
-    await own(room.writable, release.user)
-    files = {"calls": calls.path if calls is not None else None, "windows": windows}
-    inside = {**files, "calls": _seen(calls, release)}
-    job = {**job, **told(room), **{name: str(path) if path is not None else None for name, path in inside.items()}}
-    with contextlib.ExitStack() as opened:
-        if calls is not None:
-            opened.callback(calls.close)
-        seen = [*shown(room), *filter(None, files.values())] if room.hidden else []
-        worker = Worker(release, await launcher.launch(release, sockets, seen), calls)
-        try:
-            await worker.open(job["secrets"], sink)
-            worker.tell(**job)
-        except BaseException:
-            worker.kill()
-            raise
-        opened.pop_all()
-    return worker

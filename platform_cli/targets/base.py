@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from homeport_runtime.loading.manifest_data import ManifestData
 
     from ..api.audit_entry import AuditEntry, Verified
+    from ..api.audit_query import AuditQuery
     from ..api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ..api.deployment import DeploymentEntry
     from ..api.difference import ToolsDifference
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ..api.release import Release
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
-    from ..audit.search import AuditQuery
     from ..doctor.machine import Diagnosis
 
 # Shows the person a line.
@@ -105,6 +105,24 @@ class Promotion:
     release: str
     candidate: Candidate
     origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Is how this machine reaches a project's MCP endpoint: by `url`.
+
+    `name` is the URL that the project has for everybody, and for which this machine keeps its token. With `has_token`
+    nobody gets in without one.
+    """
+
+    url: str
+    name: str
+    has_token: bool
+
+    @classmethod
+    def of(cls, status: Status) -> Endpoint:
+        """Returns the endpoint of a project that is reached by its own URL."""
+        return cls(status["mcp_url"], status["mcp_url"], status["auth"] == "token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +232,8 @@ class Target(Protocol[CandidateT, PlanT]):
         """
         ...
 
-    def mcp_url(self, project: str) -> str:
-        """Returns the MCP endpoint, by the shortest way from this machine."""
+    def reached(self, project: str) -> AbstractContextManager[Endpoint]:
+        """Yields the MCP endpoint by the shortest way from this machine, which lasts as long as the block."""
         ...
 
     def list_projects(self) -> list[Status]: ...

@@ -5,50 +5,15 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..api.call_entry import CallEntry
+from ..api.call_query import FAILED, CallQuery
 from .call_rows import COLUMNS, TABLES, milliseconds, packed, unpacked_call
 from .operation import OK, Operation
 from .store import CLIENT, TOOL
 
-# What an operation came to if it did not come to OK.
-FAILED = "failed"
 _FOUND = f"SELECT {COLUMNS} FROM {TABLES} WHERE {{conditions}} ORDER BY c.ts DESC LIMIT ?"  # noqa: S608
-
-
-@dataclass(frozen=True, slots=True)
-class CallQuery:
-    """Selects operations from `since` to `until`, seconds since 1970, that took at least `slower_ms` milliseconds.
-
-    `name` is a tool's or prompt's, `release` is `v2`, `kind` may be FAILED; of each None selects all.
-    """
-
-    since: float = 0.0
-    until: float | None = None
-    name: str | None = None
-    method: str | None = None
-    client: str | None = None
-    release: str | None = None
-    kind: str | None = None
-    request: str | None = None
-    slower_ms: float | None = None
-
-    def conditions(self) -> Iterator[tuple[str, object]]:
-        """Yields what SQL compares, each with its value."""
-        yield "c.ts >= ?", milliseconds(self.since)
-        wanted = {
-            "c.ts <= ?": None if self.until is None else milliseconds(self.until),
-            "t.text = ?": self.name,
-            "s.method = ?": self.method,
-            "n.text = ?": self.client,
-            "s.release = ?": _number(self.release),
-            "s.kind <> ?" if self.kind == FAILED else "s.kind = ?": OK if self.kind == FAILED else self.kind,
-            "c.request = ?": packed(self.request),
-            "c.ms >= ? * 100": self.slower_ms,
-        }
-        yield from ((condition, value) for condition, value in wanted.items() if value is not None)
 
 
 def find_calls(path: Path, project: str, query: CallQuery, most: int) -> list[CallEntry]:
@@ -57,7 +22,7 @@ def find_calls(path: Path, project: str, query: CallQuery, most: int) -> list[Ca
     Raises sqlite3.Error if the file cannot be read.
     """
     of_project = "c.project = (SELECT id FROM projects WHERE name = ?)"
-    conditions, values = zip((of_project, project), *query.conditions(), strict=True)
+    conditions, values = zip((of_project, project), *_conditions(query), strict=True)
     found = _FOUND.format(conditions=" AND ".join(conditions))
     with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
         return [_entry(*unpacked_call(*row)) for row in db.execute(found, (*values, most))]
@@ -76,6 +41,22 @@ def known_names(path: Path, project: str, most: int) -> tuple[list[str], list[st
             for kind in (TOOL, CLIENT)
         )  # fmt: skip
     return tools, clients
+
+
+def _conditions(query: CallQuery) -> Iterator[tuple[str, object]]:
+    """Yields what SQL compares, each with its value."""
+    yield "c.ts >= ?", milliseconds(query.since)
+    wanted = {
+        "c.ts <= ?": None if query.until is None else milliseconds(query.until),
+        "t.text = ?": query.tool,
+        "s.method = ?": query.method,
+        "n.text = ?": query.client,
+        "s.release = ?": _number(query.release),
+        "s.kind <> ?" if query.kind == FAILED else "s.kind = ?": OK if query.kind == FAILED else query.kind,
+        "c.request = ?": packed(query.request),
+        "c.ms >= ? * 100": query.slower_ms,
+    }
+    yield from ((condition, value) for condition, value in wanted.items() if value is not None)
 
 
 def _number(release: str | None) -> int | None:

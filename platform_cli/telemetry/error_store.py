@@ -152,6 +152,24 @@ class ErrorStore:
             )
         return changed.rowcount == 1
 
+    def restore(self, project: str, key: str, state: str, release: int | None, at: float) -> None:
+        """Sets the state that a group was given at `at`, as if that had been done then: one that was resolved in
+        `release`, and has errors of a later one, has regressed.
+        """
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            again = self._db.execute(
+                "SELECT r.release, r.first_ts FROM error_releases r JOIN errors e ON e.id = r.error "
+                "WHERE e.project = ? AND e.version = ? AND e.key = ? AND r.release > ? ORDER BY r.first_ts LIMIT 1",
+                (project, VERSION, key, release),
+            ).fetchone()
+            shown = ("regressed", *again) if again else (state, release, at)
+            self._db.execute(
+                "UPDATE errors SET state = ?, state_release = ?, state_ts = ? "
+                "WHERE project = ? AND version = ? AND key = ?",
+                (*shown, project, VERSION, key),
+            )
+
     def count_open(self) -> dict[str, int]:
         """Returns how many groups of each project are open, as far as it has any."""
         return dict(

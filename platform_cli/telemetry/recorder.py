@@ -20,7 +20,8 @@ from .error_groups import find_group, list_appeared, list_groups
 from .error_store import Failed
 from .operation import Operation
 from .prometheus import Counted, Counters
-from .store import HOUR_S, Happened, TelemetryStore
+from .rollups import HOUR_S
+from .store import Happened, TelemetryStore
 from .summary import summarize
 
 FLUSH_S = 1.0

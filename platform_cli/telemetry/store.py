@@ -1,14 +1,13 @@
-"""Stores operations in a SQLite file of its own: each for a week, and hourly histograms of them for 400 days.
+"""Stores operations in a SQLite file of its own: each for a week, and histograms of them for 400 days.
 
 A crash loses the last second, which is why the platform's own store does not hold this (https://sqlite.org/wal.html).
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from homeport_runtime.guard.operations import OTHER
@@ -16,11 +15,10 @@ from homeport_runtime.guard.operations import OTHER
 from ..database import open_database
 from .call_rows import FIND_SERIES, INSERT, INSERT_SERIES, milliseconds, prepare, row
 from .error_store import ErrorStore
-from .histogram import bucket_of
-from .operation import REFUSED, Operation
+from .operation import Operation
+from .rollups import CLIENTS_S, HOUR_S, Rollups, Sums
 
-HOUR_S, DAY_S = 3600, 86400
-RAW_S, HOURS_S = 7 * DAY_S, 400 * DAY_S
+RAW_S = CLIENTS_S
 MAX_RAW = 1_000_000
 # The names of one kind that a project may have; others are stored as OTHER, so that callers cannot fill the file.
 MAX_NAMES = 500
@@ -30,15 +28,7 @@ CREATE TABLE IF NOT EXISTS names (
     id INTEGER PRIMARY KEY, project TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL,
     UNIQUE (project, kind, text)
 ) STRICT;
-CREATE TABLE IF NOT EXISTS hours (
-    project TEXT NOT NULL, hour INTEGER NOT NULL, release INTEGER NOT NULL, method TEXT NOT NULL,
-    tool INTEGER NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL, bytes_in INTEGER NOT NULL,
-    bytes_out INTEGER NOT NULL, cold INTEGER NOT NULL, histogram TEXT NOT NULL,
-    PRIMARY KEY (project, hour, release, method, tool, kind)
-) STRICT, WITHOUT ROWID;
 """
-# The primary key of `hours`.
-Key = tuple[str, int, int, str, int, str]
 # What is unique in `series`.
 Series = tuple[int, int, str, int, int, str]
 # The series that are kept without asking whether they still have calls, and remembered while calls are written.
@@ -55,25 +45,6 @@ class Happened:
     operation: Operation
 
 
-@dataclass
-class _Hour:
-    """Sums up the operations of one row of `hours`."""
-
-    n: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    cold: int = 0
-    histogram: Counter[int] = field(default_factory=Counter)
-
-    def add(self, operation: Operation) -> None:
-        self.n += 1
-        self.bytes_in += operation.bytes_in
-        self.bytes_out += operation.bytes_out
-        self.cold += operation.cold
-        if operation.kind not in REFUSED:
-            self.histogram[bucket_of(operation.ms)] += 1
-
-
 class TelemetryStore:
     """Writes the file at `path`, always from the thread that has made this; `errors` are the groups in it."""
 
@@ -86,12 +57,12 @@ class TelemetryStore:
         self._projects: dict[str, int] = {}
         self._series: dict[Series, int] = {}
         self._names: dict[tuple[str, str], dict[str, int]] = {}
-        self._hours: dict[Key, _Hour] = {}
+        self._rollups = Rollups(self._db)
 
     def write(self, batch: Iterable[Happened]) -> None:
         """Writes operations, in one transaction."""
         rows: list[tuple[object, ...]] = []
-        changed: set[Key] = set()
+        sums: dict[tuple[str, int, Series], Sums] = defaultdict(Sums)
         try:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
@@ -100,29 +71,24 @@ class TelemetryStore:
                     tool = self._name(each.project, TOOL, done.name)
                     client = self._name(each.project, CLIENT, done.client)
                     project = self._project(each.project)
-                    series = self._one_series((project, each.release, done.method, tool, client, done.kind))
-                    rows.append(row(project, each.time, series, done))
-                    hour = int(each.time) // HOUR_S * HOUR_S
-                    key = (each.project, hour, each.release, done.method, tool, done.kind)
-                    self._hour(key).add(done)
-                    changed.add(key)
+                    series = (project, each.release, done.method, tool, client, done.kind)
+                    rows.append(row(project, each.time, self._one_series(series), done))
+                    sums[each.project, int(each.time) // HOUR_S * HOUR_S, series].count(done)
                 self._db.executemany(INSERT, rows)
-                self._db.executemany(
-                    f"INSERT OR REPLACE INTO hours VALUES ({','.join('?' * 11)})",  # noqa: S608
-                    [(*key, *_columns(self._hours[key])) for key in changed],
-                )
+                for (name, hour, (_, release, method, tool, client, kind)), more in sums.items():
+                    self._rollups.add(name, hour, release, method, tool, client, kind, more)
+                self._rollups.save()
         except BaseException:
             # What is remembered may not be in the file.
             self._forget_all()
             raise
-        newest = max((key[1] for key in changed), default=0)
-        self._hours = {key: hour for key, hour in self._hours.items() if key[1] >= newest}
         if len(self._series) > MAX_SERIES:
             self._series.clear()
 
     def _forget_all(self) -> None:
-        for known in (self._names, self._hours, self._projects, self._series):
+        for known in (self._names, self._projects, self._series):
             known.clear()
+        self._rollups.forget()
 
     def _project(self, name: str) -> int:
         """Returns the id of a project."""
@@ -156,26 +122,22 @@ class TelemetryStore:
             known[text] = int(inserted.lastrowid or 0)
         return known[text]
 
-    def _hour(self, key: Key) -> _Hour:
-        if key not in self._hours:
-            row = self._db.execute(
-                "SELECT n, bytes_in, bytes_out, cold, histogram FROM hours WHERE project = ? AND hour = ? "
-                "AND release = ? AND method = ? AND tool = ? AND kind = ?",
-                key,
-            ).fetchone()
-            self._hours[key] = _Hour(row[0], row[1], row[2], row[3], read_histogram(row[4])) if row else _Hour()
-        return self._hours[key]
-
     def clean(self, now: float) -> None:
-        """Removes what is too old, or too much."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._remove_calls("ts < ?", milliseconds(now - RAW_S))
-            self._db.execute("DELETE FROM calls WHERE rowid <= (SELECT max(rowid) FROM calls) - ?", (MAX_RAW,))
-            self._db.execute("DELETE FROM hours WHERE hour < ?", (now - HOURS_S,))
-            if self._db.execute("SELECT count(*) FROM series").fetchone()[0] > MAX_SERIES:
-                self._db.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM calls)")
-                self._series.clear()
+        """Removes what is too old, or too much, and sums up the days that are over."""
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                for (project,) in self._db.execute("SELECT name FROM projects").fetchall():
+                    self._rollups.sum_up_days(project, now)
+                self._rollups.clean(now)
+                self._remove_calls("ts < ?", milliseconds(now - RAW_S))
+                self._db.execute("DELETE FROM calls WHERE rowid <= (SELECT max(rowid) FROM calls) - ?", (MAX_RAW,))
+                if self._db.execute("SELECT count(*) FROM series").fetchone()[0] > MAX_SERIES:
+                    self._db.execute("DELETE FROM series WHERE id NOT IN (SELECT series FROM calls)")
+                    self._series.clear()
+        except BaseException:
+            self._forget_all()
+            raise
 
     def _remove_calls(self, which: str, value: object) -> None:
         """Removes calls; the newest row of all stays, as one of no project, since SQLite would give its number again,
@@ -201,18 +163,10 @@ class TelemetryStore:
             self._remove_calls(which, project)
             self._db.execute(f"DELETE FROM series WHERE {which}", (project,))  # noqa: S608
             self._db.execute("DELETE FROM projects WHERE name = ?", (project,))
-            for table in ("hours", "names"):
-                self._db.execute(f"DELETE FROM {table} WHERE project = ?", (project,))  # noqa: S608
+            self._db.execute("DELETE FROM names WHERE project = ?", (project,))
+            self._rollups.remove(project)
             self.errors.forget(project)
         self._forget_all()
 
     def close(self) -> None:
         self._db.close()
-
-
-def _columns(hour: _Hour) -> tuple[object, ...]:
-    return hour.n, hour.bytes_in, hour.bytes_out, hour.cold, json.dumps(hour.histogram, separators=(",", ":"))
-
-
-def read_histogram(text: str) -> Counter[int]:
-    return Counter({int(bucket): count for bucket, count in json.loads(text).items()})

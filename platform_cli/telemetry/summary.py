@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from ..api.metrics import By, ClientCount, Metrics, MetricsRow, MetricsStep, ReleaseCount
 from .call_rows import milliseconds
-from .histogram import bucket_of, percentile
+from .histogram import bucket_of, percentile, unpack
 from .operation import CALL, OK, REFUSED
-from .store import HOUR_S
+from .rollups import DAY_S, HOUR_S, summed_until
 
-# Up to this period each operation is read, and above it the sums of each hour, where there are any.
-RAW_S = 2 * HOUR_S
-# About how many steps a period has.
-STEPS = 24
+# Up to this period each operation is read, up to that one the sums of each hour, and above it those of each day.
+RAW_S, HOURS_S = 2 * HOUR_S, 8 * DAY_S
+# About how many steps a period has; one of days has a step more at most, since it begins with a full one.
+STEPS, DAYS = 24, 31
 # The calls of a project from the millisecond in which a period begins until the one before it ends.
 _SELECTED = """
 project = (SELECT id FROM projects WHERE name = :project) AND ts >= :since_ms AND ts < :until_ms
@@ -36,41 +35,86 @@ FROM (
 ) c JOIN series s ON s.id = c.series
 """  # noqa: S608
 _HOURS = """
-SELECT h.method, h.tool, 0, h.release, h.kind, CAST((h.hour - :since) / :step AS INTEGER), h.n, h.cold, h.bytes_in,
-       h.bytes_out, h.histogram
-FROM hours h WHERE h.project = :project AND h.hour >= :since AND h.hour < :until
+SELECT method, tool, 0, release, kind, CAST((hour - :since) / :step AS INTEGER), n, cold, bytes_in, bytes_out, histogram
+FROM hours WHERE project = :project AND hour >= :since AND hour < :until
 """
-_CLIENTS = f"""
+# Days that are not summed up yet, and that which ends later than the period, are read from their hours.
+_DAYS = """
+SELECT method, tool, 0, release, kind, CAST((day - :since) / :step AS INTEGER), n, cold, bytes_in, bytes_out, histogram
+FROM days WHERE project = :project AND day >= :since AND day < :days_until
+UNION ALL
+SELECT method, tool, 0, release, kind, CAST((hour - :since) / :step AS INTEGER), n, cold, bytes_in, bytes_out, histogram
+FROM hours WHERE project = :project AND hour >= max(:since, :days_until) AND hour < :until
+"""
+_CLIENT_HOURS = """
+SELECT '', 0, client, 0, kind, CAST((hour - :since) / :step AS INTEGER), n, cold, bytes_in, bytes_out, histogram
+FROM client_hours WHERE project = :project AND hour >= :since AND hour < :until
+"""
+_RAW_CLIENTS = f"""
 SELECT n.text, s.kind, c.number FROM (SELECT series, count(*) AS number FROM calls WHERE {_SELECTED} GROUP BY 1) c
 JOIN series s ON s.id = c.series LEFT JOIN names n ON n.id = s.client
 """  # noqa: S608
+_CLIENTS = """
+SELECT n.text, c.kind, c.number FROM (
+    SELECT client, kind, sum(n) AS number FROM client_hours
+    WHERE project = :project AND hour >= :since AND hour < :until GROUP BY 1, 2
+) c LEFT JOIN names n ON n.id = c.client
+"""
 # What is summed up together: the operations of a method, a tool, a client and a release.
 Key = tuple[str, int, int, int]
-# How many durations there are of each bucket, whose number is text, as in the file: there are many to add up.
-Buckets = dict[str, int]
+# How many durations there are of each bucket.
+Buckets = dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Period:
-    """Is a time in steps, of which each operation is read if it `is_raw`, and otherwise the sums of each hour."""
+    """Is a time in steps, of which `rows` are read: operations, or the sums of hours or days."""
 
     since: float
     until: float
     step_s: float
-    is_raw: bool
+    rows: str
 
     @property
     def steps(self) -> int:
         return max(math.ceil((self.until - self.since) / self.step_s), 1)
 
+    def select(self, db: sqlite3.Connection, query: str, project: str) -> sqlite3.Cursor:
+        """Returns what a query finds of a project."""
+        values = {
+            "project": project,
+            "since": self.since,
+            "until": self.until,
+            "step": self.step_s,
+            "since_ms": milliseconds(self.since),
+            "until_ms": -milliseconds(-self.until),
+            "days_until": min(self.until // DAY_S * DAY_S, summed_until(db, project)),
+        }
+        return db.execute(query, values)
 
-def _period(since: float, until: float, *, is_raw: bool) -> _Period:
-    """Returns the steps of a time; a long one begins with a full hour."""
-    is_raw = is_raw or until - since <= RAW_S
+
+def _period(since: float, until: float, by: By | None = None) -> _Period:
+    """Returns the steps of a time; a long one begins with a full hour, and a very long one with a full day."""
     span = max(until - since, 1.0)
-    if is_raw:
-        return _Period(since, until, span / STEPS, is_raw)
-    return _Period(since // HOUR_S * HOUR_S, until, math.ceil(span / HOUR_S / STEPS) * HOUR_S, is_raw)
+    if span <= RAW_S:
+        return _Period(since, until, span / STEPS, _RAW)
+    if by == "client" or span <= HOURS_S:
+        step_s = math.ceil(span / HOUR_S / STEPS) * HOUR_S
+        return _Period(since // HOUR_S * HOUR_S, until, step_s, _CLIENT_HOURS if by == "client" else _HOURS)
+    return _Period(since // DAY_S * DAY_S, until, math.ceil(span / DAY_S / DAYS) * DAY_S, _DAYS)
+
+
+class _Row(NamedTuple):
+    """Holds operations of one step that have `key` and kind in common."""
+
+    key: Key
+    kind: str
+    step: int
+    n: int
+    cold: int
+    bytes_in: int
+    bytes_out: int
+    buckets: Buckets
 
 
 @dataclass
@@ -89,13 +133,14 @@ class _Sum:
     def __post_init__(self) -> None:
         self.series, self.failures = [0] * self.steps, [0] * self.steps
 
-    def count(self, kind: str, step: int, number: int, cold: int, bytes_in: int, bytes_out: int) -> None:
-        self.kinds[kind] += number
-        self.cold += cold
-        self.bytes_in += bytes_in
-        self.bytes_out += bytes_out
-        self.series[step] += number
-        self.failures[step] += number if kind != OK else 0
+    def count(self, row: _Row) -> None:
+        self.kinds[row.kind] += row.n
+        self.cold += row.cold
+        self.bytes_in += row.bytes_in
+        self.bytes_out += row.bytes_out
+        self.series[row.step] += row.n
+        self.failures[row.step] += row.n if row.kind != OK else 0
+        _add(self.buckets, row.buckets)
 
     def add(self, other: _Sum) -> None:
         self.kinds.update(other.kinds)
@@ -130,6 +175,14 @@ class _Step:
         return {"kinds": _by_number(self.kinds), **_percentiles(self.buckets)}
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """Holds the operations of a period by what they have in common, and by step."""
+
+    sums: dict[Key, _Sum]
+    steps: list[_Step]
+
+
 def summarize(path: Path, project: str, since: float, until: float, by: By) -> Metrics:
     """Returns what a project did. It may take a second, and reads alone.
 
@@ -140,30 +193,28 @@ def summarize(path: Path, project: str, since: float, until: float, by: By) -> M
 
 def break_down(path: Path, project: str, since: float, until: float, bys: Collection[By]) -> dict[By, Metrics]:
     """Returns what a project did in each of several ways, of which it is read once."""
-    period = _period(since, until, is_raw="client" in bys)
+    periods = {by: _period(since, until, by) for by in bys}
     with closing(_open(path)) as db:
-        sums, steps = _read(db, project, period)
+        read = {period: _read(db, project, period) for period in set(periods.values())}
         names = dict(db.execute("SELECT id, text FROM names WHERE project = ?", (project,)))
-    total, found = _Sum(period.steps), {by: dict[str, _Sum]() for by in bys}
-    for key, each in sums.items():
+    return {by: _metrics(project, by, period, read[period], names) for by, period in periods.items()}
+
+
+def _metrics(project: str, by: By, period: _Period, read: _Read, names: Mapping[int, str]) -> Metrics:
+    total, groups = _Sum(period.steps), dict[str, _Sum]()
+    for key, each in read.sums.items():
         total.add(each)
-        named = _named(key, names)
-        for by, groups in found.items():
-            groups.setdefault(named[by], _Sum(period.steps)).add(each)
+        groups.setdefault(_named(key, names)[by], _Sum(period.steps)).add(each)
+    rows = (each.row(key) for key, each in groups.items())
     return {
-        by: {
-            "project": project,
-            "since": period.since,
-            "until": until,
-            "step_s": period.step_s,
-            "by": by,
-            "total": total.row(None),
-            "rows": sorted(
-                (each.row(key) for key, each in groups.items()), key=lambda row: (-row["operations"], row["key"])
-            ),
-            "steps": [each.data() for each in steps],
-        }
-        for by, groups in found.items()
+        "project": project,
+        "since": period.since,
+        "until": period.until,
+        "step_s": period.step_s,
+        "by": by,
+        "total": total.row(None),
+        "rows": sorted(rows, key=lambda row: (-row["operations"], row["key"])),
+        "steps": [each.data() for each in read.steps],
     }
 
 
@@ -172,12 +223,12 @@ def totals(path: Path, projects: Iterable[str], since: float, until: float) -> d
 
     Raises sqlite3.Error if the file cannot be read.
     """
-    period, found = _period(since, until, is_raw=False), {}
+    period, found = _period(since, until), {}
     with closing(_open(path)) as db:
         for project in projects:
             total = _Sum(period.steps)
-            for each in _read(db, project, period)[0].values():
-                total.add(each)
+            for row in _rows(db, project, period):
+                total.count(row)
             found[project] = total.row(None)
     return found
 
@@ -187,9 +238,9 @@ def by_client(path: Path, project: str, since: float, until: float) -> list[Clie
 
     Raises sqlite3.Error if the file cannot be read.
     """
-    kinds: dict[str, Counter[str]] = {}
+    period, kinds = _period(since, until, "client"), dict[str, Counter[str]]()
     with closing(_open(path)) as db:
-        counted = db.execute(_CLIENTS, _values(project, since, until))
+        counted = period.select(db, _RAW_CLIENTS if period.rows == _RAW else _CLIENTS, project)
         for client, kind, number in counted:
             kinds.setdefault(client or "unknown", Counter())[kind] += number
     found: list[ClientCount] = [
@@ -223,31 +274,26 @@ def _open(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _read(db: sqlite3.Connection, project: str, period: _Period) -> tuple[dict[Key, _Sum], list[_Step]]:
+def _read(db: sqlite3.Connection, project: str, period: _Period) -> _Read:
     """Returns the operations of a period, summed up by what they have in common, and by time."""
-    sums: dict[Key, _Sum] = {}
-    steps = [_Step() for _ in range(period.steps)]
-    values = {**_values(project, period.since, period.until), "step": period.step_s}
-    for method, tool, client, release, kind, at, *numbers, durations in db.execute(
-        _RAW if period.is_raw else _HOURS, values
-    ):
+    read = _Read({}, [_Step() for _ in range(period.steps)])
+    for row in _rows(db, project, period):
+        if (found := read.sums.get(row.key)) is None:
+            found = read.sums[row.key] = _Sum(period.steps)
+        found.count(row)
+        step = read.steps[row.step]
+        step.kinds[row.kind] += row.n
+        _add(step.buckets, row.buckets)
+    return read
+
+
+def _rows(db: sqlite3.Connection, project: str, period: _Period) -> Iterator[_Row]:
+    is_raw, last = period.rows == _RAW, period.steps - 1
+    for *key, kind, at, n, cold, bytes_in, bytes_out, durations in period.select(db, period.rows, project):
         # The clock may have gone back meanwhile.
-        step = min(max(at, 0), period.steps - 1)
-        key = (method, tool, client, release)
-        if (found := sums.get(key)) is None:
-            found = sums[key] = _Sum(period.steps)
-        found.count(kind, step, *numbers)
-        steps[step].kinds[kind] += numbers[0]
-        if kind not in REFUSED:
-            buckets = {str(durations): numbers[0]} if period.is_raw else json.loads(durations)
-            _add(found.buckets, buckets)
-            _add(steps[step].buckets, buckets)
-    return sums, steps
-
-
-def _values(project: str, since: float, until: float) -> dict[str, str | float]:
-    until_ms = -milliseconds(-until)
-    return {"project": project, "since": since, "until": until, "since_ms": milliseconds(since), "until_ms": until_ms}
+        step = min(max(at, 0), last)
+        buckets = {} if kind in REFUSED else {durations: n} if is_raw else unpack(durations)
+        yield _Row(tuple(key), kind, step, n, cold, bytes_in, bytes_out, buckets)
 
 
 def _add(buckets: Buckets, more: Buckets) -> None:
@@ -269,8 +315,7 @@ class _Percentiles(TypedDict):
     p99: float | None
 
 
-def _percentiles(durations: Buckets) -> _Percentiles:
-    buckets = {int(bucket): count for bucket, count in durations.items()}
+def _percentiles(buckets: Buckets) -> _Percentiles:
     return {
         "p50": _rounded(percentile(buckets, 0.5)),
         "p95": _rounded(percentile(buckets, 0.95)),

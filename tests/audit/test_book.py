@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from platform_cli.api.audit_query import AuditQuery
 from platform_cli.audit import book as book_module
 from platform_cli.audit import files
 from platform_cli.audit.book import AuditBook, durable
@@ -18,7 +19,7 @@ from platform_cli.audit.chain import NOTHING, Checked, Head
 from platform_cli.audit.entry import Entry, read_entry
 from platform_cli.audit.heads import Heads
 from platform_cli.audit.ocsf import ocsf
-from platform_cli.audit.search import AuditQuery, search
+from platform_cli.audit.search import search
 from platform_cli.audit.verify import report, verify
 from tests.small_disks import fill, small_disk
 

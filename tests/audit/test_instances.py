@@ -7,9 +7,9 @@ import json
 import pytest
 
 from homeport_runtime.guard.audit_chain import AuditChain
+from platform_cli.api.audit_query import AuditQuery
 from platform_cli.audit.instances import is_line, selected, verify_instances
 from platform_cli.audit.ocsf import ocsf
-from platform_cli.audit.search import AuditQuery
 
 SAID = (
     '{"audit":{"client_id":null,"user_id":null,"scopes_used":[],"tool_name":"add","arguments":{},"ip_address":null,'

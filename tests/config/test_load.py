@@ -274,6 +274,16 @@ def test_a_package_with_a_main_module_runs_as_python_m_does(folder: Path) -> Non
 
 
 @pytest.mark.parametrize(
+    "call", ["uvicorn.run('clock.app:create', factory=True)", "uvicorn.Config(app='clock.app:create')"]
+)
+def test_an_app_that_is_served_by_its_name_is_reached(folder: Path, call: str) -> None:
+    main = f"import uvicorn\n\nif __name__ == '__main__':\n    {call}\n"
+    app = "from fastmcp import FastMCP\n\ndef create():\n    return FastMCP('x').http_app()\n"
+    write(folder, {"src/clock/__init__.py": "", "src/clock/app.py": app, "src/clock/__main__.py": main})
+    assert load_project(".").program == Program("clock")
+
+
+@pytest.mark.parametrize(
     ("entrypoint", "program"),
     [
         ("tiny-clock", Program("tiny_clock", "main", "tiny-clock")),

@@ -43,7 +43,7 @@ def test_a_source_is_called_what_it_is_elsewhere(tmp_path: Path, source: str, na
     assert default_name({"name": "Own"}, Project(tmp_path, None, source=source)) == name
 
 
-@pytest.mark.parametrize("contract", [None, {"name": "FastMCP-1a2b"}, {"name": "--"}])
+@pytest.mark.parametrize("contract", [None, {"name": "FastMCP-1a2b"}, {"name": "--"}, {"name": "MCP Server"}])
 def test_a_project_without_a_name_is_called_as_its_folder(contract: dict[str, str] | None) -> None:
     assert default_name(contract, Project(Path("/x/My Folder"), None)) == "my-folder"
     assert default_name(contract, Project(Path("/x"), None, member="a/b")) == "b"

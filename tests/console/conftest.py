@@ -13,7 +13,9 @@ from starlette.testclient import TestClient
 
 from platform_cli.api.alert import ListedAlert
 from platform_cli.api.audit_entry import AuditEntry
+from platform_cli.api.audit_query import AuditQuery
 from platform_cli.api.call_entry import CallEntry
+from platform_cli.api.call_query import CallQuery
 from platform_cli.api.client_token import ListedClientToken
 from platform_cli.api.deployment import BuildLog, DeploymentEntry
 from platform_cli.api.difference import ToolsDifference
@@ -27,7 +29,6 @@ from platform_cli.api.sign_in import ListedGrant
 from platform_cli.api.status import Status
 from platform_cli.console.app import console_app
 from platform_cli.console.sessions import Sessions
-from platform_cli.console.source import AuditFilter, CallFilter
 from platform_cli.errors import NotFoundError
 
 ORIGIN = "http://127.0.0.1:8399"
@@ -152,7 +153,7 @@ class Shelf:
     async def release_counts(self, project: str, since: float) -> dict[str, ReleaseCount]:
         return {"v1": {"operations": 10, "failed": 2}}
 
-    async def calls(self, project: str, wanted: CallFilter, most: int) -> list[CallEntry]:
+    async def calls(self, project: str, query: CallQuery, most: int) -> list[CallEntry]:
         return [
             {
                 "time": 1000.0, "release": "v1", "method": "tools/call", "name": self.text, "client": self.text,
@@ -212,7 +213,7 @@ class Shelf:
             }
         ]  # fmt: skip
 
-    async def audit(self, project: str, wanted: AuditFilter, most: int) -> list[AuditEntry]:
+    async def audit(self, project: str, query: AuditQuery, most: int) -> list[AuditEntry]:
         return [
             {
                 "seq": 1, "timestamp": "2026-11-29T10:00:00Z", "client_id": self.text, "tool_name": self.text,

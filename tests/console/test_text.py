@@ -80,7 +80,7 @@ def test_what_failed_is_seen_however_little_it_is() -> None:
 
 
 def test_a_line_has_gaps_where_nothing_is_known() -> None:
-    assert line("p50", [1.0, 2.0, None, 4.0], 4.0, 100).path == "M12.50 75.0L12.50 75.0L37.50 50.0M87.50 0.0L87.50 0.0"
+    assert line("p50", [1.0, 2.0, None, 4.0], 4.0, 100).path == "M12.50 75.0L37.50 50.0M78.50 0.0L96.50 0.0"
     assert line("p50", [None], 1.0, 100).path == ""
 
 

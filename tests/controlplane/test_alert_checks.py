@@ -24,6 +24,7 @@ from platform_cli.controlplane.stores import Stores, open_stores
 from platform_cli.errors import PlatformError, RevokedTokenError
 from platform_cli.github.repository import GitHub, Repository
 from platform_cli.home import Home
+from platform_cli.pushes.deployments import DeploymentRequest
 from platform_cli.pushes.links import Link
 from platform_cli.supervisor.supervisor import Supervisor
 from platform_cli.telemetry.error_event import ErrorEvent
@@ -142,6 +143,29 @@ def test_failed_deploys(looking: Looking) -> None:
     assert (event.kind, event.release, event.text) == ("deploy", "v2", "did not start")
     looking.found()
     assert [waiting.count for waiting in looking.stores.alerts.due(ALERT)] == [1], "it is told once"
+
+
+def test_failed_deployments_of_commits(looking: Looking) -> None:
+    deployments = looking.stores.deployments
+
+    def fails(sha: str, error: str) -> None:
+        deployments.add(DeploymentRequest("shop", "shop", sha))
+        begun = deployments.begin("shop")
+        assert begun is not None
+        deployments.end(begun, "failed", error=error)
+
+    fails("a" * 40, "before there was an alert to look for")
+    looking.checks._since = time.time()
+    assert looking.found() == []
+    fails("b" * 40, "it does not build")
+    (event,) = looking.found()
+    assert (event.kind, event.release, event.text) == ("deploy", None, "it does not build")
+    # What became a release is told as that, once.
+    looking.stores.store.add_release(ReleaseRow("shop", 1, "0" * 32, time.time(), "did not start"))
+    fails("c" * 40, "did not start")
+    for _ in range(2):
+        looking.found()
+        assert [waiting.count for waiting in looking.stores.alerts.due(ALERT)] == [2]
 
 
 def test_broken_link(looking: Looking) -> None:

@@ -7,13 +7,13 @@ import json
 import os
 import shutil
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from platform_cli.controlplane.garbage import KEEP, Garbage, Waste
+from platform_cli.controlplane.locks import ProjectLocks
 from platform_cli.controlplane.release_images import ReleaseImages
 from platform_cli.controlplane.store import ReleaseRow
 from platform_cli.controlplane.stores import Stores, open_stores
@@ -51,10 +51,8 @@ class Images(Engine):
 
 
 def collect(stores: Stores, engine: Engine | None = None, *, dry_run: bool = False) -> list[Waste]:
-    locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
-    return asyncio.run(
-        Garbage(stores, ReleaseImages(stores, engine or Images()), locks.__getitem__).collect(dry_run=dry_run)
-    )
+    garbage = Garbage(stores, ReleaseImages(stores, engine or Images()), ProjectLocks())
+    return asyncio.run(garbage.collect(dry_run=dry_run))
 
 
 def folder(path: Path, *, old: bool = True) -> Path:

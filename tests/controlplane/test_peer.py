@@ -58,6 +58,8 @@ def test_workers_are_refused(tmp_path: Path) -> None:
     async def run() -> list[int]:
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(str(tmp_path / "s"))
+            # Before uvicorn does so, since the first may ask before that.
+            listener.listen()
             config = uvicorn.Config(app, http=refuse_workers(lambda: workers), lifespan="off", log_level="warning")
             server = uvicorn.Server(config)
             serving = asyncio.create_task(server.serve(sockets=[listener]))

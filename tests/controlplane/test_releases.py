@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from platform_cli.controlplane import releases as module
+from platform_cli.controlplane import releases, runnable_releases
 from platform_cli.controlplane.platform import Platform
 from platform_cli.errors import InputError, InspectError, NotFoundError, ReleaseError
 from platform_cli.home import Home
@@ -67,8 +67,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Work], Non
             if made.serving in made.deaf:
                 raise ReleaseError("no client can connect")
 
-        monkeypatch.setattr(module, "read_release", read)
-        monkeypatch.setattr(module, "check_handshake", check)
+        for module in (releases, runnable_releases):
+            monkeypatch.setattr(module, "read_release", read)
+        monkeypatch.setattr(releases, "check_handshake", check)
         monkeypatch.setattr(made.platform._supervisor, "_zygotes", made.workers)
         monkeypatch.setattr(made.platform._supervisor, "_launchers", made.workers)
         try:
@@ -200,17 +201,17 @@ def test_an_end_of_sign_ins_that_was_killed_is_done_by_the_next(
     async def work(made: Made) -> None:
         made.auth["one"] = "oauth"
         await made.deploy("one")
-        server, releases = made.platform.sign_in.server, made.platform.releases
+        server, callers = made.platform.sign_in.server, made.platform.callers
         server.grants.grant_code(Grant("g", "p", "client", "alice", "http://p/mcp", ()), "Client", "http://x/", "c")
         before = server.keys.signing("p")
         with monkeypatch.context() as killed:
             killed.setattr(server.grants, "end", interrupted)
             with pytest.raises(KeyboardInterrupt):
-                await releases.end_sign_ins("p", "alice")
-        assert await releases.end_sign_ins("p", "alice") == 1
-        assert before[0] not in server.keys.accepted("p"), "no access token is worth anything any more"
+                await callers.end_sign_ins("p", "alice")
+        assert await callers.end_sign_ins("p", "alice") == 1
+        assert before.key_id not in server.keys.accepted("p"), "no access token is worth anything any more"
         with pytest.raises(NotFoundError):
-            await releases.end_sign_ins("p", "alice")
+            await callers.end_sign_ins("p", "alice")
 
     def interrupted(_grant: str) -> None:
         raise KeyboardInterrupt

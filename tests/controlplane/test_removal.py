@@ -33,6 +33,7 @@ def project(stores: Stores, name: str, port: int, *, active: bool = True) -> Pat
         stores.store.add_release(ReleaseRow(name, 1, "bundle", 0.0, None))
     stores.secrets.set(name, {"PASSWORD": "hunter2hunter2"})
     stores.access.put(name, Mode("hash"))
+    stores.console_tokens.take(name, "me")
     files = stores.home.project(name) / "files"
     files.mkdir(parents=True)
     (files / "data.txt").write_text("OLD DATA")
@@ -48,6 +49,7 @@ def test_a_destroy_that_was_killed_is_carried_on(stores: Stores) -> None:
     assert [row.name for row in stores.store.projects()] == ["other"]
     assert stores.secrets.current("gone") == {}
     assert stores.access.mode("gone").token_hash is None
+    assert [len(stores.console_tokens.of(name)) for name in ("gone", "other")] == [0, 1]
     assert [path.name for path in stores.home.projects.iterdir()] == ["other"]
     assert (other / "data.txt").read_text() == "OLD DATA"
 

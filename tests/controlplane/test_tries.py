@@ -10,7 +10,8 @@ from typing import cast
 
 import pytest
 
-from platform_cli.controlplane.releases import Releases
+from platform_cli.controlplane.locks import ProjectLocks
+from platform_cli.controlplane.running_releases import RunningReleases
 from platform_cli.controlplane.stores import Stores, open_stores
 from platform_cli.controlplane.tries import Tries
 from platform_cli.errors import ReleaseError
@@ -22,10 +23,6 @@ class Admitting:
 
     def __init__(self) -> None:
         self.asked = 0
-        self._lock = asyncio.Lock()
-
-    def lock(self, _project: str) -> asyncio.Lock:
-        return self._lock
 
     async def admit(self, _project: str) -> None:
         self.asked += 1
@@ -44,7 +41,7 @@ def stores(tmp_path: Path) -> Iterator[Stores]:
 def test_no_request_has_a_token_that_workers_do_not_know(stores: Stores) -> None:
     async def run() -> tuple[list[object], int, int]:
         admitting = Admitting()
-        tries = Tries(stores, cast("Releases", admitting))
+        tries = Tries(stores, ProjectLocks(), cast("RunningReleases", admitting))
         both = [tries._headers("shop", "me"), tries._headers("shop", "me")]
         found: list[object] = list(await asyncio.gather(*both, return_exceptions=True))
         asked = admitting.asked

@@ -11,7 +11,9 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,6 +60,15 @@ def call(url: str, tool: str, **arguments: object) -> str:
         return call_on(connection, tool, **arguments)
     finally:
         connection.close()
+
+
+def is_healthy(url: str) -> bool:
+    """Tells whether a server serves."""
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=DEADLINE_S) as reply:
+            return bool(reply.status == HTTPStatus.OK)
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def homeport(platform: Platform, *arguments: str, **options: Any) -> subprocess.Popen[str]:

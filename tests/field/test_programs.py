@@ -4,9 +4,14 @@ is.
 
 from __future__ import annotations
 
+from pathlib import Path
+from textwrap import dedent
+from zipfile import ZipFile
+
 import pytest
 
-from tests.field.conftest import Deploy, Refuse
+from tests.field.conftest import Deploy, Refuse, Served
+from tests.support import Platform
 
 # Each is a deploy; tests/runtime/takeover has what the runtime does with them.
 pytestmark = pytest.mark.whole
@@ -278,3 +283,46 @@ def test_a_click_main_is_run(deploy: Deploy) -> None:
             main()
     """
     assert deploy({"server.py": server}, "--env", "GREETING=good morning").call("greet") == "good morning"
+
+
+BESIDE_ITSELF = """
+    from pathlib import Path
+
+    from mcp.server import MCPServer
+
+    logs = Path(__file__).parent.parent / "logs"
+    logs.mkdir(exist_ok=True)
+    mcp = MCPServer("diary")
+
+
+    @mcp.tool()
+    def note(text: str) -> str:
+        with (logs / "notes.txt").open("a") as file:
+            file.write(text)
+        return (logs / "notes.txt").read_text()
+
+
+    def main() -> None:
+        mcp.run()
+"""
+WHEEL = {
+    "deep/diary/server.py": dedent(BESIDE_ITSELF),
+    "tiny_diary-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny-diary\nVersion: 1\nRequires-Dist: mcp>=2\n",
+    "tiny_diary-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "tiny_diary-1.dist-info/entry_points.txt": "[console_scripts]\ntiny-diary = deep.diary.server:main\n",
+    "tiny_diary-1.dist-info/RECORD": "deep/diary/server.py,,\n",
+}
+
+
+def test_a_package_that_writes_beside_its_own_code_keeps_what_it_wrote(
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ZipFile(tmp_path / "tiny_diary-1-py3-none-any.whl", "w") as wheel:
+        for name, text in WHEEL.items():
+            wheel.writestr(name, text)
+    monkeypatch.setitem(platform.environment, "UV_FIND_LINKS", str(tmp_path))
+    served = Served(platform, "diary", platform.run("deploy", "pypi:tiny-diary", "--name", "diary")["url"])
+    assert served.call("note", text="one ") == "one "
+    platform.run("deploy", "pypi:tiny-diary", "--name", "diary", "--env", "NEW=release")
+    assert served.call("note", text="two") == "one two"
+    platform.run("destroy", "diary")

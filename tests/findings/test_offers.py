@@ -51,6 +51,8 @@ def test_what_people_see_of_the_tools() -> None:
     url = "http://127.0.0.1:8700"
     tools = [{"name": "add"}, {"name": "sub"}]
     assert offer_lines({**NOTHING, "tools": tools}, url) == ["tools: add, sub"]
+    many = [{"name": f"t{number}"} for number in range(30)]
+    assert offer_lines({**NOTHING, "tools": many}, url)[0].endswith(", t22, t23, and 6 more")
     assert offer_lines(NOTHING, url) == ["tools: none listed"]
     assert offer_lines({**NOTHING, "guarded": True}, url) == ["tools: behind the server's own sign-in"]
     assert offer_lines({**NOTHING, "tools": tools, "guarded": True}, url) == [

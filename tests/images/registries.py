@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.e2e.probing import wait_for
+from tests.leftovers import ending_with_us
 from tests.support import require
 
 USER, PASSWORD = "tester", "password of the registry"
@@ -55,7 +56,8 @@ def registry(folder: Path, *, login: bool = False, tls: bool = False, port: int 
     parts = (CONFIG, WITH_TLS if tls else "", WITH_LOGIN if login else "")
     config.write_text("".join(parts).format(folder=folder, port=port))
     with log.open("w") as output:
-        process = subprocess.Popen(["docker-registry", "serve", config], stdout=output, stderr=output)
+        command = ending_with_us("docker-registry", "serve", str(config))
+        process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
         found = wait_for(lambda: _LISTENING.search(log.read_text()))
         yield Registry(found[1], log)

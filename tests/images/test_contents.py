@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 import sys
 import tarfile
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from platform_cli.errors import BuildError, LayerError
 from platform_cli.home import Home
+from platform_cli.images import bytecode
 from platform_cli.images.bytecode import compile_files
 from platform_cli.images.contents import Layers
 from platform_cli.images.model import ImageLayer
@@ -101,6 +103,25 @@ def test_packages(tmp_path: Path, layer: Layer) -> None:
 def test_packages_are_the_same_wherever_they_are_made(tmp_path: Path, layer: Layer) -> None:
     one, two = (Layers(Home(tmp_path / name)).packages(LOCK, layer, OWN) for name in ("one", "two"))
     assert one == two
+
+
+def test_what_is_loaded_here_gets_its_bytecode_in_the_layer(tmp_path: Path, layer: Layer) -> None:
+    name = f"__pycache__/six.cpython-{OWN.minor.replace('.', '')}.pyc"
+    layers = Layers(Home(tmp_path))
+    made = layers.packages(LOCK, layer, OWN, loaded_here=["six", "six.moves", "broken", "json"])
+    assert (layer.path / name).read_bytes() == content_of(layers, made)[f"opt/homeport/layer/{name}"]
+    assert [file.name for file in (layer.path / "__pycache__").iterdir() if "310" not in file.name] == [Path(name).name]
+
+
+def test_processors_do_not_change_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bytecode, "PART", 2)
+    files = {f"{number}.py": tmp_path / f"{number}.py" for number in range(9)}
+    for number, file in enumerate(files.values()):
+        file.write_text(f"x{number} = {{'a', 'b', 'c'}}\ndef shared(): return 'shared', x{number}\n")
+    one = compile_files(files, OWN, tmp_path)
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert compile_files(files, OWN, tmp_path) == one
+    assert len(one) == len(files)
 
 
 def test_a_file_that_is_not_what_was_locked(tmp_path: Path, layer: Layer) -> None:

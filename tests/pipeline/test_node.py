@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,12 @@ import pytest
 
 from homeport_runtime.hosts.confinement import can_hide
 from platform_cli.config.project import Project
-from platform_cli.errors import BuildError, LockError
+from platform_cli.errors import BuildError, LayerError, LockError
 from platform_cli.pipeline import node
 from platform_cli.pipeline.interpreter import find_interpreter
 from platform_cli.pipeline.layer import build_layer
-from platform_cli.pipeline.model import Layer, Lock
-from platform_cli.pipeline.node import build_app, find_program, lock_packages, with_packages
+from platform_cli.pipeline.model import Layer, Lock, NodePackages
+from platform_cli.pipeline.node import NpmError, build_app, find_program, install_packages, lock_packages, with_packages
 from platform_cli.pipeline.source import collect_source
 from tests.support import require
 
@@ -84,6 +85,29 @@ def test_install_scripts_of_the_project_are_not_run(tmp_path: Path) -> None:
     made = project(tmp_path / "project", {**PACKAGE, "scripts": scripts})
     installed(made, tmp_path)
     assert not marker.exists()
+
+
+@pytest.mark.parametrize(("optional", "kept"), [(True, ["fine", "plain"]), (False, [])])
+def test_an_optional_package_whose_script_fails_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, optional: bool, kept: list[str]
+) -> None:
+    scripted = {"hasInstallScript": True}
+    entries = {"fine": {**scripted, "optional": True}, "broken": {**scripted, "optional": optional}, "plain": {}}
+    lock = {"packages": {f"node_modules/{name}": entry for name, entry in entries.items()}}
+
+    def install(folder: Path) -> None:
+        for name in entries:
+            (folder / "node_modules" / name).mkdir(parents=True)
+
+    def run(args: Sequence[str], folder: Path) -> None:
+        if (folder / "node_modules/broken").is_dir():
+            raise NpmError("no compiler", f"{folder}/node_modules/broken")
+
+    monkeypatch.setattr(node, "_install", install)
+    monkeypatch.setattr(node, "_npm_with_scripts", run)
+    with nullcontext() if optional else pytest.raises(LayerError, match="no compiler"):
+        install_packages(NodePackages("{}", json.dumps(lock), "", "v20"), tmp_path)
+        assert sorted(path.name for path in (tmp_path / "node_modules").iterdir()) == kept
 
 
 @pytest.mark.parametrize("command", [("python", "x.py"), ("./serve",)])

@@ -102,6 +102,13 @@ def test_local_modules_are_walked_and_not_required(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_what_an_http_server_imports_by_its_name_counts(tmp_path: Path) -> None:
+    run = "import subprocess\nimport uvicorn\nuvicorn.run('web.app:create', factory=True)\nsubprocess.run('no:module')"
+    write(tmp_path, {"main.py": run, "web/app.py": "import fastmcp"})
+    assert local_files(tmp_path, "main.py") == ("main.py", "web/app.py")
+    assert infer_requirements(tmp_path, "main.py") == ("fastmcp", "uvicorn")
+
+
 def test_a_package_is_imported_from_the_folder_above_it(tmp_path: Path) -> None:
     write(
         tmp_path, {"lib/app/__init__.py": "", "lib/app/server.py": "import app.tools", "lib/app/tools.py": "import six"}

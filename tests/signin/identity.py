@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from .stand_in import Answer, StandIn, running
 
 RSA = rsa.generate_private_key(65537, 2048)
 EC = ec.generate_private_key(ec.SECP256R1())
@@ -24,38 +23,28 @@ def jwk(algorithm: Any, key: Any, kid: str) -> dict[str, Any]:
     return {**json.loads(algorithm.to_jwk(key.public_key())), "kid": kid, "use": "sig"}
 
 
-class Identity:
-    """Is an identity provider with its metadata and keys, on this machine."""
+class Identity(StandIn):
+    """Is an identity provider with its metadata and keys, on this machine; it is called by its realm."""
 
     def __init__(self) -> None:
         self.keys = [jwk(RSAAlgorithm, RSA, "rsa"), jwk(ECAlgorithm, EC, "ec"), jwk(OKPAlgorithm, ED, "ed")]
         self.keys.append({"kty": "oct", "k": "c2VjcmV0", "kid": "shared"})
         self.fetched = 0
         self.is_broken = False
-        identity = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                said: dict[str, Any] | None = None
-                if self.path == "/realm/.well-known/openid-configuration":
-                    said = {"issuer": identity.url, "jwks_uri": identity.place}
-                if self.path == "/realm/keys":
-                    identity.fetched += 1
-                    said = {"keys": identity.keys}
-                body = json.dumps(said).encode()
-                self.send_response(200 if said and not identity.is_broken else 500)
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/realm"
+    def begin(self, url: str) -> None:
+        self.url = f"{url}/realm"
         # Where it says that its keys are.
         self.place = f"{self.url}/keys"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def get(self, path: str, _authorization: str | None) -> Answer | None:
+        said: Answer | None = None
+        if path == "/realm/.well-known/openid-configuration":
+            said = {"issuer": self.url, "jwks_uri": self.place}
+        if path == "/realm/keys":
+            self.fetched += 1
+            said = {"keys": self.keys}
+        return None if self.is_broken else said
 
     def token(self, audience: object, key: Any = EC, algorithm: str = "ES256", kid: str = "ec", **claims: Any) -> str:
         now = int(time.time())
@@ -63,11 +52,5 @@ class Identity:
         return jwt.encode(said | claims, key, algorithm, headers={"kid": kid})
 
 
-@contextmanager
-def running_identity() -> Iterator[Identity]:
-    identity = Identity()
-    try:
-        yield identity
-    finally:
-        identity.server.shutdown()
-        identity.server.server_close()
+def running_identity() -> AbstractContextManager[Identity]:
+    return running(Identity())

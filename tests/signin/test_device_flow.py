@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import http.server
-import json
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qsl
 
 import pytest
 
@@ -17,65 +13,47 @@ from platform_cli.signin import device_flow, identities
 from platform_cli.signin.server import AuthorizationServer
 
 from .conftest import Browser, Known, exchange, query_of
+from .stand_in import Answer, StandIn, running
 from .test_server import claims_of
 
 PENDING, TAKEN = {"error": "authorization_pending"}, {"access_token": "gho_x"}
 
 
-class GitHub:
+class GitHub(StandIn):
     """Is GitHub's device flow; `says` are its answers to the question whether the code was typed."""
 
     def __init__(self) -> None:
         self.says: list[dict[str, Any]] = []
         self.asked: list[dict[str, str]] = []
-        self.begins: dict[str, Any] = {}
         self.user = "octocat"
-        service = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                is_known = self.headers["authorization"] == "Bearer gho_x"
-                self.answer({"login": service.user} if is_known else {})
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"])).decode()
-                service.asked.append(dict(parse_qsl(body)))
-                self.answer(service.begins if self.path == "/login/device/code" else service.says.pop(0))
-
-            def answer(self, said: dict[str, Any]) -> None:
-                data = json.dumps(said).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.begins = {
+    def begin(self, url: str) -> None:
+        super().begin(url)
+        self.begins: dict[str, Any] = {
             "device_code": "their-secret",
             "user_code": "WDJB-MJHT",
-            "verification_uri": f"{self.url}/login/device",
+            "verification_uri": f"{url}/login/device",
             "expires_in": 900,
             "interval": 5,
         }
 
+    def get(self, _path: str, authorization: str | None) -> Answer:
+        return {"login": self.user} if authorization == "Bearer gho_x" else {}
+
+    def post(self, path: str, form: dict[str, str]) -> Answer:
+        self.asked.append(form)
+        return self.begins if path == "/login/device/code" else self.says.pop(0)
+
 
 @pytest.fixture
 def github(known: Known, monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHub]:
-    running = GitHub()
-    monkeypatch.setattr(identities, "GITHUB_URL", running.url)
-    monkeypatch.setattr(identities, "GITHUB_API", running.url)
-    monkeypatch.setattr(device_flow, "INTERVAL_S", 0.0)
-    running.begins["interval"] = 0
-    users = {"octocat": ("notes:read",)}
-    known.change("notes", login=Login(GITHUB, "public-app"), users=users)
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
+    with running(GitHub()) as found:
+        monkeypatch.setattr(identities, "GITHUB_URL", found.url)
+        monkeypatch.setattr(identities, "GITHUB_API", found.url)
+        monkeypatch.setattr(device_flow, "INTERVAL_S", 0.0)
+        found.begins["interval"] = 0
+        known.change("notes", login=Login(GITHUB, "public-app"), users={"octocat": ("notes:read",)})
+        yield found
 
 
 def begun(browser: Browser, client_id: str) -> str:

@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -25,6 +26,8 @@ from platform_cli.signin.registered_clients import RegisteredClients
 from tests.e2e.test_public_host import running_caddy
 from tests.support import Platform, free_port, with_config, with_packages
 
+from .claude_code import ClaudeCode
+from .connect_proxy import leading_here
 from .inspector import Inspector
 from .person import Person
 from .test_clients import CLIENTS, CONFIG, SERVER, command, run_with_person, scopes_of
@@ -34,6 +37,9 @@ pytestmark = pytest.mark.whole
 DOCUMENT = "https://client.example/mcp.json"
 # Without a port, as Claude Code's document has it.
 REDIRECTS = ("http://localhost/callback", "http://127.0.0.1/oauth/callback")
+# Claude Code's own. Version 2.1.197 has it as its id where the metadata says `client_id_metadata_document_supported`,
+# and registers everywhere else.
+CLAUDE_CODE = "https://claude.ai/oauth/claude-code-client-metadata"
 
 
 @dataclass(frozen=True)
@@ -63,8 +69,11 @@ def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PublicProject]:
             platform.run("platform", "start", "--domain", domain)
             answer = platform.run("deploy", str(with_config(SERVER, CONFIG, folder)), "--name", "public")
             with closing(sqlite3.connect(Home(platform.home).store, isolation_level=None, timeout=60)) as db:
-                client = Client(DOCUMENT, "A document's client", REDIRECTS)
-                RegisteredClients(db).put(client, fresh_until=time.time() + 3600)
+                for client in (
+                    Client(DOCUMENT, "A document's client", REDIRECTS),
+                    Client(CLAUDE_CODE, "Claude Code", REDIRECTS),
+                ):
+                    RegisteredClients(db).put(client, fresh_until=time.time() + 3600)
             yield PublicProject(platform, answer["mcp_url"], authority)
         finally:
             platform.stop()
@@ -93,3 +102,15 @@ def test_inspector_with_a_document(public: PublicProject, tmp_path: Path) -> Non
     page, text = inspector.call("whoami", public.person())
     assert text.split()
     assert "client_id=https%3A%2F%2Fclient.example%2Fmcp.json" in page
+
+
+def test_claude_code_with_its_document(public: PublicProject, tmp_path: Path) -> None:
+    with leading_here() as proxy:
+        claude = ClaudeCode(tmp_path, {**public.environment, **proxy})
+        claude.mcp("add", "--transport", "http", "notes", public.mcp_url)
+        assert "Needs authentication" in claude.mcp("list")
+        page = claude.sign_in("notes", public.person())
+        assert parse_qs(urlsplit(page).query)["client_id"] == [CLAUDE_CODE]
+        assert "Connected" in claude.mcp("list")
+    listed = public.platform.run("users", "list", "public")["users"]
+    assert CLAUDE_CODE in [each["client_id"] for each in listed]

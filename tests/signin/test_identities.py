@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
-import http.server
 import json
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -20,49 +18,29 @@ from platform_cli.signin.identities import GitHubUsers
 from platform_cli.signin.server import AuthorizationServer
 
 from .conftest import ISSUER, NOTES, Browser, Known, exchange, query_of
+from .stand_in import Answer, StandIn, running
 from .test_server import claims_of
 
 
-class Service:
+class Service(StandIn):
     """Is a service that knows one person; `claims` change what it says, and `asked` is what it was asked last."""
 
     def __init__(self) -> None:
         self.claims: dict[str, Any] = {}
         self.asked: dict[str, str] = {}
         self.challenge = self.nonce = ""
-        service = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                said: dict[str, Any] = {"login": "octocat"} if self.headers["authorization"] == "Bearer gho_x" else {}
-                if self.path == "/.well-known/openid-configuration":
-                    endpoints = {
-                        "authorization_endpoint": f"{service.url}/page",
-                        "token_endpoint": f"{service.url}/token",
-                    }
-                    said = {"issuer": service.url, **endpoints}
-                self.answer(said)
+    def get(self, path: str, authorization: str | None) -> Answer:
+        if path == "/.well-known/openid-configuration":
+            endpoints = {"authorization_endpoint": f"{self.url}/page", "token_endpoint": f"{self.url}/token"}
+            return {"issuer": self.url, **endpoints}
+        return {"login": "octocat"} if authorization == "Bearer gho_x" else {}
 
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"])).decode()
-                service.asked = dict(parse_qsl(body))
-                said = {"access_token": "gho_x", "id_token": service.id_token()}
-                verified = digest(service.asked["code_verifier"]) == service.challenge
-                self.answer(said if verified else {"error": "invalid_grant"})
-
-            def answer(self, said: dict[str, Any]) -> None:
-                data = json.dumps(said).encode()
-                self.send_response(200)
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+    def post(self, _path: str, form: dict[str, str]) -> Answer:
+        self.asked = form
+        if digest(form["code_verifier"]) != self.challenge:
+            return {"error": "invalid_grant"}
+        return {"access_token": "gho_x", "id_token": self.id_token()}
 
     def id_token(self) -> str:
         claims = {"iss": self.url, "aud": "app", "exp": time.time() + 60, "sub": "7", "nonce": self.nonce} | self.claims
@@ -81,10 +59,8 @@ def digest(text: str) -> str:
 
 @pytest.fixture
 def service() -> Iterator[Service]:
-    running = Service()
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
+    with running(Service()) as found:
+        yield found
 
 
 @pytest.fixture

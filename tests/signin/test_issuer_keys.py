@@ -19,7 +19,7 @@ def test_keys_are_where_nobody_changes_them_on_the_way() -> None:
         assert [key["kid"] for key in found.keys] == ["rsa", "ec", "ed"], "never a shared one"
         for place in (
             "http://keys.example/",
-            f"http://localhost:{identity.server.server_port}/realm/keys",
+            identity.place.replace("127.0.0.1", "localhost"),
             "file:///x",
         ):
             identity.place = place

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,25 +17,21 @@ from tests.e2e.probing import wait_for
 from tests.e2e.test_public_host import running_caddy
 from tests.support import SERVERS, Platform, free_port, require, with_config, with_packages
 
+from .claude_code import ClaudeCode, ended_in_time, programs
 from .inspector import Inspector
 from .person import Person
-from .test_clients import CONFIG, DEADLINE_S, command, scopes_of
+from .test_clients import CONFIG, command, scopes_of
 
 pytestmark = pytest.mark.whole
 
 SERVER = SERVERS / "mcp2_lowlevel"
-HERE = Path(__file__).parent / "programs"
 SIGN_IN = '[auth]\nmode = "oauth"\n'
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 @pytest.fixture(scope="module")
 def node() -> environments.Node:
-    try:
-        return environments.node(HERE)
-    except environments.UnavailableError as error:
-        require(False, str(error))
-        raise
+    return programs()
 
 
 @pytest.fixture(scope="module")
@@ -48,53 +41,13 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
     running.stop()
 
 
-@contextmanager
-def ended_in_time(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> Iterator[None]:
-    timer = threading.Timer(DEADLINE_S, process.kill)
-    timer.start()
-    with process:
-        try:
-            yield
-        finally:
-            timer.cancel()
-            process.kill()
-
-
-def test_claude_code(platform: Platform, node: environments.Node, tmp_path: Path) -> None:
+def test_claude_code(platform: Platform, tmp_path: Path) -> None:
     answer = platform.run("deploy", str(with_config(SERVER, SIGN_IN, tmp_path)), "--name", "claude")
-    package = node.folder / "node_modules" / "@anthropic-ai" / "claude-code"
-    subprocess.run([node.program, "install.cjs"], cwd=package, check=True, capture_output=True)
-    claude = node.folder / "node_modules" / ".bin" / "claude"
-    opened, browser = tmp_path / "opened", tmp_path / "browser"
-    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}.part\nmv {opened}.part {opened}\n')
-    browser.chmod(0o755)
-    home = tmp_path / "user"
-    home.mkdir()
-    environment = {**os.environ, "HOME": str(home), "BROWSER": str(browser), "DISPLAY": ":0"}
-
-    def run(*arguments: str) -> str:
-        return subprocess.run(
-            [claude, "mcp", *arguments],
-            env=environment,
-            cwd=home,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=120,
-        ).stdout
-
-    run("add", "--transport", "http", "notes", answer["mcp_url"])
-    assert "Needs authentication" in run("list")
-    # It signs people in at a terminal only.
-    ours, its = pty.openpty()
-    process = subprocess.Popen([claude, "mcp", "login", "notes"], env=environment, cwd=home, stdin=its, stdout=its)
-    with ended_in_time(process):
-        os.close(its)
-        wait_for(opened.exists)
-        Person(platform).go_through(opened.read_text().strip())
-        assert process.wait() == 0
-    os.close(ours)
-    assert "Connected" in run("list")
+    claude = ClaudeCode(tmp_path, os.environ)
+    claude.mcp("add", "--transport", "http", "notes", answer["mcp_url"])
+    assert "Needs authentication" in claude.mcp("list")
+    claude.sign_in("notes", Person(platform))
+    assert "Connected" in claude.mcp("list")
     (listed,) = platform.run("users", "list", "claude")["users"]
     assert (listed["user"], listed["client"]) == ("owner", "Claude Code (notes)")
 

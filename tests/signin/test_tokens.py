@@ -12,7 +12,8 @@ import pytest
 from homeport_runtime.guard.own_tokens import OwnTokens
 from platform_cli.signin import grants
 from platform_cli.signin.grants import GRACE_S
-from platform_cli.signin.keys import HEARD_S, ROTATE_S
+from platform_cli.signin.key_numbers import ROTATE_S
+from platform_cli.signin.keys import HEARD_S
 from platform_cli.signin.server import AuthorizationServer
 
 from .conftest import ISSUER, NOTES, Browser, Known, exchange, query_of
@@ -152,10 +153,10 @@ def test_keys_rotate_and_old_tokens_live_their_hour(
     assert len(server.keys.accepted("notes")) == 2
     assert accepted(server, token)
     assert not accepted(server, token, "plain")
-    old, new = server.keys.signing("notes")[0], max(server.keys.accepted("notes"))
+    old, new = server.keys.signing("notes").key_id, max(server.keys.accepted("notes"))
     assert old != new, "workers may not have heard of the new key yet"
     later(monkeypatch, HEARD_S + 1)
-    assert server.keys.signing("notes")[0] == new
+    assert server.keys.signing("notes").key_id == new
     later(monkeypatch, 3600)
     assert len(server.keys.accepted("notes")) == 1
 

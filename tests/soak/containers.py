@@ -22,12 +22,11 @@ from dataclasses import dataclass, field
 from itertools import cycle, islice
 from pathlib import Path
 
-import httpx
-
-from tests.e2e.probing import wait_for
+from tests.e2e.probing import is_healthy, wait_for
 from tests.images.registries import registry
+from tests.leftovers import keep_mounts_private
 from tests.support import CommandFailedError, Platform
-from tests.targets.container.engines import Dockerd, client, push_base
+from tests.targets.container.engines import Dockerd, client, dockerd, push_base
 
 from .clients import SESSIONS, STATELESS
 from .faults import Kill, redeploys
@@ -98,6 +97,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=count, metavar="N", help=f"{count} unless told otherwise")
     logging.getLogger("mcp").setLevel(logging.CRITICAL)
     counts = parser.parse_args()
+    keep_mounts_private()
     with started() as site:
         report = soaked(site, counts.redeploys, counts.kills)
     print(report.text())
@@ -109,17 +109,16 @@ def started() -> Iterator[Site]:
     with tempfile.TemporaryDirectory(prefix="homeport-soak-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         (folder / "registry").mkdir()
-        engine = Dockerd(folder)
-        platform = Platform(folder / "home")
-        platform.environment["DOCKER_HOST"] = engine.address
-        try:
-            with registry(folder / "registry") as images:
-                base = push_base(images.address, folder / "base")
-                yield Site(platform, engine, [_project(platform, folder, base, has) for has in (False, True)])
-        finally:
-            with suppress(CommandFailedError):
-                platform.stop()
-            engine.stop()
+        with dockerd(folder) as engine:
+            platform = Platform(folder / "home")
+            platform.environment["DOCKER_HOST"] = engine.address
+            try:
+                with registry(folder / "registry") as images:
+                    base = push_base(images.address, folder / "base")
+                    yield Site(platform, engine, [_project(platform, folder, base, has) for has in (False, True)])
+            finally:
+                with suppress(CommandFailedError):
+                    platform.stop()
 
 
 def _project(platform: Platform, folder: Path, base: str, has_sessions: bool) -> Project:
@@ -164,7 +163,7 @@ def _killed(site: Site, load: Load, what: str) -> Kill:
     VICTIMS[what](site, running)
     gone = time.monotonic()
     for project in site.projects:
-        wait_for(lambda url=project.url: _is_healthy(url))  # type: ignore[misc]
+        wait_for(lambda url=project.url: is_healthy(url))  # type: ignore[misc]
     return Kill(what, begun, gone, time.monotonic())
 
 
@@ -201,12 +200,6 @@ VICTIMS: Mapping[str, Callable[[Site, Running], None]] = {
     "zygote": _kill_zygote,
     "dockerd": _start_engine_again,
 }
-
-
-def _is_healthy(url: str) -> bool:
-    with suppress(httpx.HTTPError):
-        return httpx.get(f"{url}/health", timeout=60.0).status_code == 200
-    return False
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from platform_cli.supervisor.inspection import inspect_release
 from platform_cli.supervisor.jobs import serving_job
 from platform_cli.supervisor.launch import PlainLauncher
 from platform_cli.supervisor.release import RunnableRelease
-from platform_cli.supervisor.worker import start_worker
+from platform_cli.supervisor.worker_start import start_worker
 
 from .releases import release_with
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from platform_cli.telemetry.calls import CallQuery, find_calls, known_names
+from platform_cli.api.call_query import CallQuery
+from platform_cli.telemetry.calls import find_calls, known_names
 from platform_cli.telemetry.operation import Operation
 from platform_cli.telemetry.store import Happened, TelemetryStore
 from platform_cli.telemetry.summary import break_down, by_client, by_release, totals
@@ -22,8 +22,7 @@ def happened(age: float, name: str | None, kind: str = "ok", *, release: int = 1
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Iterator[Path]:
-    store = TelemetryStore(tmp_path / "telemetry.sqlite")
+def path(path: Path, store: TelemetryStore) -> Path:
     store.write(
         [
             happened(400, "add"),
@@ -32,22 +31,21 @@ def path(tmp_path: Path) -> Iterator[Path]:
             happened(100, "say", "crash", release=2, ms=2000),
         ]
     )
-    yield tmp_path / "telemetry.sqlite"
-    store.close()
+    return path
 
 
 @pytest.mark.parametrize(
     ("query", "ages"),
     [
         (CallQuery(), [100, 200, 300, 400]),
-        (CallQuery(name="add"), [300, 400]),
+        (CallQuery(tool="add"), [300, 400]),
         (CallQuery(method="tools/list"), [200]),
         (CallQuery(client="cursor", kind="failed"), [100, 300]),
         (CallQuery(kind="crash"), [100]),
         (CallQuery(release="v2", slower_ms=60), [100]),
         (CallQuery(request="r300"), [300]),
         (CallQuery(since=NOW - 250, until=NOW - 150), [200]),
-        (CallQuery(name="' OR 1=1 --"), []),
+        (CallQuery(tool="' OR 1=1 --"), []),
         (CallQuery(release="nonsense"), []),
         (CallQuery(since=float("nan")), []),
     ],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -28,15 +27,8 @@ BOOM = ErrorEvent("exception", "KeyError", "'k'", "tools/call", "boom", "r1", (f
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "telemetry.sqlite"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[ErrorStore]:
-    opened = TelemetryStore(path)
-    yield opened.errors
-    opened.close()
+def store(store: TelemetryStore) -> ErrorStore:
+    return store.errors
 
 
 def failed(event: ErrorEvent = BOOM, release: int = 1, at: float = 100.0, project: str = "shop") -> Failed:

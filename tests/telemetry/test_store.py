@@ -7,38 +7,21 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from platform_cli.api.call_query import CallQuery
 from platform_cli.telemetry import store as store_module
-from platform_cli.telemetry.calls import CallQuery, find_calls
-from platform_cli.telemetry.histogram import bucket_of, percentile
-from platform_cli.telemetry.operation import Operation
+from platform_cli.telemetry.calls import find_calls
+from platform_cli.telemetry.histogram import bucket_of, pack, percentile, unpack
 from platform_cli.telemetry.recorder import Recorder
-from platform_cli.telemetry.store import HOURS_S, MAX_NAMES, RAW_S, Happened, TelemetryStore
+from platform_cli.telemetry.rollups import KEPT_S
+from platform_cli.telemetry.store import MAX_NAMES, RAW_S, TelemetryStore
 from platform_cli.telemetry.summary import summarize
 
-NOW = 1_795_980_000.0
-
-
-def happened(name: str | None = "add", *, at: float = NOW, project: str = "shop", **more: object) -> Happened:
-    known = {"method": "tools/call", "name": name, "client": "desk/1", "kind": "ok", "ms": 10.0}
-    return Happened(at, project, 1, Operation(**{**known, **more}))  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "telemetry.sqlite"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[TelemetryStore]:
-    opened = TelemetryStore(path)
-    yield opened
-    opened.close()
+from .stored import NOW, happened
 
 
 @pytest.mark.parametrize("share", [0.5, 0.95, 0.99])
@@ -53,6 +36,13 @@ def test_nothing_has_no_percentile() -> None:
     assert percentile({}, 0.5) is None
     assert bucket_of(0) == 0
     assert bucket_of(2.0**53) == bucket_of(2.0**52), "the last bucket has no end"
+
+
+@pytest.mark.parametrize("most", [0, 1, 255, 256, 2**16, 2**32, 2**63])
+def test_a_histogram_is_packed(most: int) -> None:
+    known = {bucket_of(2.0**53): most, 0: 1, 7: 255}
+    assert unpack(pack(known)) == known
+    assert unpack(pack({})) == {}
 
 
 @pytest.mark.parametrize("hours", [1, 48])
@@ -95,9 +85,7 @@ def test_a_caller_cannot_fill_the_file_with_names(store: TelemetryStore, path: P
 
 
 def test_what_is_old_and_what_is_gone_is_removed(store: TelemetryStore, path: Path) -> None:
-    store.write(
-        [happened(), happened(at=NOW - RAW_S - 60), happened(at=NOW - HOURS_S - 7200), happened(project="gone")]
-    )
+    store.write([happened(), happened(at=NOW - RAW_S - 60), happened(at=NOW - KEPT_S - 7200), happened(project="gone")])
     store.clean(NOW)
     store.keep_only(["shop"])
     with closing(sqlite3.connect(path)) as db:

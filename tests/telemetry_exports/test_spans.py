@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,22 +10,10 @@ from platform_cli.telemetry.store import RAW_S, TelemetryStore
 from platform_cli.telemetry_exports import spans
 from platform_cli.telemetry_exports.cursors import Cursors, SpanCursor
 from platform_cli.telemetry_exports.spans import read_spans
-from tests.telemetry.test_store import NOW, happened
+from tests.telemetry.stored import NOW, happened
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 START = SpanCursor(0, 0.0)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "telemetry.sqlite"
-
-
-@pytest.fixture
-def store(path: Path) -> Iterator[TelemetryStore]:
-    opened = TelemetryStore(path)
-    yield opened
-    opened.close()
 
 
 def test_export_begins_with_what_happens_from_now_on(store: TelemetryStore, path: Path) -> None:

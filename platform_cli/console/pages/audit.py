@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import get_args
 
 from ...api.audit_entry import Result
+from ...api.audit_query import AuditQuery
 from ..page import Asked, Page
 from ..periods import PERIODS, read_period
-from ..source import AuditFilter
 
 MOST = 200
 
@@ -18,7 +18,7 @@ async def load(asked: Asked) -> Mapping[str, object]:
     asked.source.status(asked.project)
     period = read_period(asked.query.get("period"), asked.now)
     given = {name: asked.query.get(name) or None for name in ("client", "user", "tool", "result")}
-    entries = await asked.source.audit(asked.project, AuditFilter(period.since, **given), MOST)
+    entries = await asked.source.audit(asked.project, AuditQuery(period.since, **given), MOST)
     return {
         "entries": [(entry, _text(entry["arguments"])) for entry in entries],
         "given": given,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...api.call_query import FAILED, CallQuery
 from ..page import Asked, Page
-from ..source import CallFilter
 
 MOST = 200
 # The names that a list offers at most.
@@ -15,14 +15,14 @@ METHODS = (
     "prompts/get", "initialize", "server/discover",
 )  # fmt: skip
 KINDS = (
-    "failed", "ok", "exception", "crash", "timeout", "tool", "arguments", "unknown", "protocol", "refused", "limited",
+    FAILED, "ok", "exception", "crash", "timeout", "tool", "arguments", "unknown", "protocol", "refused", "limited",
     "abandoned",
 )  # fmt: skip
 
 
 async def load(asked: Asked) -> Mapping[str, object]:
     asked.source.status(asked.project)
-    wanted = CallFilter(
+    wanted = CallQuery(
         tool=asked.query.get("tool"),
         method=asked.query.get("method"),
         client=asked.query.get("client"),

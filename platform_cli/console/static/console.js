@@ -81,13 +81,14 @@ function refresh(signal) {
 // Shows HTML that the console has made.
 const put = (place, html) => (place.innerHTML = policy ? policy.createHTML(html) : html);
 
-// Times are shown as those of this browser's place.
+// Times are shown as those of this browser's place, as wide in each line.
+const CLOCK = { timeStyle: "medium", hourCycle: "h23" };
 function localize(time) {
   const at = new Date(time.dateTime);
   time.title = at.toLocaleString();
   if (!("clock" in time.dataset)) return;
   const isToday = at.toDateString() === new Date().toDateString();
-  time.textContent = at.toLocaleString([], { dateStyle: isToday ? undefined : "short", timeStyle: "medium" });
+  time.textContent = at.toLocaleString([], { dateStyle: isToday ? undefined : "short", ...CLOCK });
 }
 
 function go(url) {
@@ -237,7 +238,7 @@ function element(name, text, className = "") {
 function line(record, calls) {
   const made = element("li", "", record.level);
   const at = new Date(record.time * 1000);
-  const time = element(record.request ? "a" : "time", at.toLocaleTimeString([], { hour12: false }));
+  const time = element(record.request ? "a" : "time", at.toLocaleString([], CLOCK));
   time.title = at.toLocaleString();
   if (record.request) time.href = calls + encodeURIComponent(String(record.request).toWellFormed());
   const whole = String(record.message);

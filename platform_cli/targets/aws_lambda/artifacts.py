@@ -15,7 +15,7 @@ from typing import Any
 
 from packaging.tags import platform_tags
 
-from homeport_runtime.hosts.aws_lambda.issuer import FILE_NAME as ISSUER
+from homeport_runtime.guard.issuer_file import FILE_NAME as ISSUER
 from homeport_runtime.loading.manifest import APP_FOLDER, FILE_NAME
 from homeport_runtime.loading.packed import FILE_NAME as PACK
 from homeport_runtime.loading.packed import pack_bytecode

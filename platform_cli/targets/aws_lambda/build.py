@@ -12,6 +12,7 @@ from ...pipeline.build import build
 from ...pipeline.code import read_code
 from ...pipeline.sessions import decide_sessions
 from ...pipeline.stages import Stages
+from ...platform_client.issuing import issuer_file
 from ...secrets.references import check_needed, referenced
 from ..base import Note
 from ..inspector import ProcessInspector
@@ -19,7 +20,7 @@ from .artifacts import end_of, make_artifacts, packages_for
 from .candidate import LambdaCandidate
 from .client import AWS
 from .desired import DesiredState, check_variables_fit
-from .issuer import check_can_sign_in, issuer_file
+from .issuer import check_can_sign_in
 from .names import check_name_fits
 from .pins import Pin
 from .planner import check_runs_there, check_served_there
@@ -45,7 +46,7 @@ def build_candidate(
     )
     check_name_fits(project.name or "")
     check_can_sign_in(project)
-    issuer = issuer_file(project)
+    issuer = issuer_file(project, home)
     pin, values = needed_secrets(project, aws)
     check_variables_fit(project.domains, pin)
     inspection = ProcessInspector(home, values, record=project.cold_start_optimization)

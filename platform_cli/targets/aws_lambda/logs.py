@@ -11,8 +11,8 @@ from ...api.log_record import Level, LogRecord
 from ...audit.instances import is_line
 from ...log_query import LogQuery
 from ...records import read_record
+from ..log_errors import is_error
 from .client import AWS
-from .errors import RECORD
 from .names import log_group
 
 FOLLOW_S = 2.0
@@ -50,7 +50,7 @@ def read_logs(aws: AWS, project: str, *, follow: bool, query: LogQuery) -> Itera
                 seen[event["eventId"]] = event["timestamp"]
                 text = str(event["message"])
                 # Arguments are in the audit log alone, and errors are read in groups.
-                if not is_line(text) and not text.startswith(RECORD):
+                if not is_line(text) and not is_error(text):
                     yield _record(event)
         if not follow:
             return

@@ -33,8 +33,8 @@ SECRET = (
     "UpdateSecretVersionStage",
 )  # fmt: skip
 TABLE = (
-    "CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "ListTagsOfResource", "TagResource",
-    "UpdateTimeToLive",
+    "CreateTable", "DeleteTable", "DescribeTable", "DescribeTimeToLive", "ListTagsOfResource", "PutItem", "Query",
+    "TagResource", "UpdateTimeToLive",
 )  # fmt: skip
 # For projects with host names of their own. Neither a distribution nor a certificate has a name that could be matched.
 DISTRIBUTION = (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from ...api.audit_entry import AuditEntry, Verified
+from ...api.audit_query import AuditQuery
 from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
@@ -16,15 +18,15 @@ from ...api.release import Release
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
 from ...audit.instances import selected, verify_instances
-from ...audit.search import AuditQuery
 from ...bearer import hash_of, make_token
 from ...config.client_tokens import check_scope, check_wanted
 from ...contract import compare
 from ...errors import InputError, NotFoundError
 from ...log_query import LogQuery
 from ...origin import Origin, describe_release
-from ..base import Removal
-from ..log_errors import KEPT_S, group_of, groups_of, refuse_change
+from ...telemetry.error_store import Failed
+from ..base import Endpoint, Removal
+from ..log_errors import KEPT_S, LoggedErrors
 from ..log_metrics import metrics_of
 from . import client_tokens
 from .client import AWS, aws_errors
@@ -32,6 +34,7 @@ from .code import contract_of, fetched, manifest_of
 from .cost import estimate
 from .errors import read_errors
 from .fronts import read_front
+from .group_states import TableStates
 from .live import Live, check_can_change, check_not_of_stack, read_live
 from .lock import deploy_lock
 from .logs import read_audit, read_logs
@@ -60,8 +63,9 @@ class LambdaProjects:
     def deployed_from(self, _place: str) -> str | None:
         return None
 
-    def mcp_url(self, project: str) -> str:
-        return self.status(project)["mcp_url"]
+    @contextmanager
+    def reached(self, project: str) -> Iterator[Endpoint]:
+        yield Endpoint.of(self.status(project))
 
     def list_projects(self) -> list[Status]:
         with aws_errors():
@@ -235,16 +239,22 @@ class LambdaProjects:
 
     def errors(self, project: str) -> list[ErrorGroup]:
         with aws_errors():
-            self._read(project)
-            return groups_of(project, read_errors(self.aws, project, time.time() - KEPT_S))
+            return self._errors(project, self._read(project)).groups()
 
     def error(self, project: str, group: int) -> ErrorGroupDetail:
         with aws_errors():
-            self._read(project)
-            return group_of(project, read_errors(self.aws, project, time.time() - KEPT_S), group)
+            return self._errors(project, self._read(project)).group(group)
 
-    def change_error(self, _project: str, _group: int, _state: Change) -> ErrorGroupDetail:
-        refuse_change()
+    def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        with aws_errors():
+            live = self._read(project)
+            return self._errors(project, live).change(group, state, live.newest)
+
+    def _errors(self, project: str, live: Live) -> LoggedErrors:
+        def read() -> Iterator[Failed]:
+            return read_errors(self.aws, project, time.time() - KEPT_S, live.versions)
+
+        return LoggedErrors(project, read, TableStates(self.aws, project, live))
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields what instances have printed of it, as far as it is kept."""

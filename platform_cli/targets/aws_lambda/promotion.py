@@ -12,14 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from homeport_runtime.hosts.aws_lambda.issuer import FILE_NAME as ISSUER
+from homeport_runtime.guard.issuer_file import FILE_NAME as ISSUER
 from homeport_runtime.loading.manifest import FILE_NAME
 from homeport_runtime.protocol.discovery import FILE_NAME as DISCOVERY
 
 from ...config.project import Project
 from ...errors import ConfigError, InputError, NotFoundError
+from ...home import open_home
 from ...origin import Origin
 from ...pipeline.archive import Archive, Entry, write_archive
+from ...platform_client.issuing import issuer_file
 from ..base import Promotion
 from .artifacts import Artifacts, check_python
 from .build import needed_secrets
@@ -27,7 +29,7 @@ from .candidate import LambdaCandidate
 from .client import AWS
 from .code import fetched, manifest_of
 from .desired import DesiredState, check_variables_fit
-from .issuer import check_can_sign_in, issuer_file
+from .issuer import check_can_sign_in
 from .live import read_live
 from .names import LAYER_PREFIXES, check_name_fits
 from .origins import read_origins
@@ -61,7 +63,7 @@ def promoted(aws: AWS, source: str, name: str, project: Project) -> Iterator[Pro
     packages, runtime = (_layer(aws, arn) for arn in version.layers[-2:])
     with fetched(aws, source, version) as code:
         manifest = manifest_of(code)
-        issuer = issuer_file(project)
+        issuer = issuer_file(project, open_home())
         if issuer and not manifest.get("issuer"):
             raise ConfigError(
                 f"v{version.release} of {source} was built without an issuer, and so without what checks its tokens",

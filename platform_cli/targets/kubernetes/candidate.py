@@ -12,9 +12,10 @@ from ...errors import ConfigError
 from ...home import Home
 from ...images.build import architecture_of, base_for, build_image, packages_for
 from ...images.model import Image
-from ...kubernetes.workload import Workload, workload_of
+from ...kubernetes.workload import Workload, check_has_name, workload_of
 from ...pipeline.build import Built, build
 from ...pipeline.stages import Stages
+from ...platform_client.issuing import issuer_file
 from ...secrets.references import check_needed, referenced
 from ..base import Candidate, Note
 from ..inspector import ProcessInspector
@@ -51,6 +52,7 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
     Raises ConfigError for what cannot run on a cluster, or if a secret that it needs is not set.
     """
     repository, settings = repository_of(project), project.in_container
+    check_has_name(project)
     if project.name is not None:
         check_name_fits(project.name)
     values = _needed_secrets(project, cluster)
@@ -61,7 +63,7 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
     with stages.run("base"):
         base = base_for(built.bundle.manifest, settings, home, anew=project.upgrade == ())
     with stages.run("image"):
-        image = build_image(built, project, name, base, home)
+        image = build_image(built, project, name, base, home, issuer=issuer_file(project, home))
     tag = image.digest.removeprefix("sha256:")[:TAG]
     reference = Reference(repository.registry, repository.repository, tag, image.digest)
     desired = _desired(
@@ -91,6 +93,7 @@ def _desired(project: Project, built: Built, image: Image, workload: Workload, n
         named=project.name is not None,
         host=next(filter(is_public, project.domains), None),
         has_token=not workload.is_open,
+        issuer=project.issuer.url if project.issuer else None,
     )
 
 

@@ -9,19 +9,18 @@ kubeconfig as kubectl does (several files, plugins that speak v1, plugins that a
 from __future__ import annotations
 
 import ssl
-import tempfile
 import time
-from collections.abc import Generator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, Protocol, TypeAlias
 
 import httpx
 
 from ...errors import ClusterError
-from .exec_credentials import Credentials, ExecPlugin
-from .kubeconfig import ClusterLogin, Connection
+from .kubeconfig import Connection
+from .login import ClientSettings, client_settings
 from .refusals import ConflictError, explain
 
 __all__ = ["Cluster", "ConflictError", "Object"]
@@ -30,13 +29,12 @@ __all__ = ["Cluster", "ConflictError", "Object"]
 Object: TypeAlias = dict[str, Any]
 
 FIELD_MANAGER = "homeport"
-TIMEOUT_S = 30.0
 # How often a question is asked while an API server starts anew, and the seconds between.
 ATTEMPTS, BETWEEN_S = 10, 1.0
 TRANSIENT = (429, 500, 502, 503, 504)
 # The number of objects of one answer of a list.
 PAGE = 250
-UNAUTHORIZED, NOT_FOUND = 401, 404
+SWITCHING_PROTOCOLS, NOT_FOUND = 101, 404
 # The answer for the log of a container that has not started.
 NOT_YET = 400
 
@@ -57,6 +55,7 @@ RESOURCES = {
     "Pod": _Resource("v1", "pods"),
     "Service": _Resource("v1", "services"),
     "Secret": _Resource("v1", "secrets"),
+    "ConfigMap": _Resource("v1", "configmaps"),
     "HorizontalPodAutoscaler": _Resource("autoscaling/v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": _Resource("policy/v1", "poddisruptionbudgets"),
 }
@@ -69,6 +68,14 @@ class _Sent:
     query: Mapping[str, str] = field(default_factory=dict)
     content: Object | None = None
     kind: str = "json"
+
+
+class Connected(Protocol):
+    """Is a connection whose protocol is another one by now (httpx's extension `network_stream`)."""
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes: ...
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None: ...
 
 
 class Cluster:
@@ -118,8 +125,12 @@ class Cluster:
         return applied
 
     def annotate(self, kind: str, name: str, annotations: Mapping[str, str]) -> None:
-        sent = _Sent({}, {"metadata": {"annotations": annotations}}, "merge-patch+json")
-        self._asked_for("PATCH", self._path(kind, name), f"{kind} {name}", sent)
+        self.merge(kind, name, {"metadata": {"annotations": annotations}})
+
+    def merge(self, kind: str, name: str, changes: Object) -> bool:
+        """Changes these members of an object, and tells whether it is there."""
+        sent = _Sent({}, changes, "merge-patch+json")
+        return self._asked_for("PATCH", self._path(kind, name), f"{kind} {name}", sent) is not None
 
     def create(self, wanted: Object) -> None:
         said = f"{wanted['kind']} {wanted['metadata']['name']}"
@@ -136,6 +147,24 @@ class Cluster:
         path = f"{self._path('Pod', pod)}/log"
         answer = self._asked_for("GET", path, f"log of {pod}", _Sent(query), (NOT_FOUND, NOT_YET))
         return answer.text if answer is not None else ""
+
+    @asynccontextmanager
+    async def upgraded(
+        self, pod: str, part: str, query: Mapping[str, str], headers: Mapping[str, str]
+    ) -> AsyncIterator[Connected]:
+        """Yields the connection to a part of a pod, once the cluster has agreed to another protocol on it."""
+        async with AsyncExitStack() as stack:
+            with self._explained():
+                client = await stack.enter_async_context(httpx.AsyncClient(**self._settings))
+                asked = client.stream(
+                    "GET", f"{self._path('Pod', pod)}/{part}", params=dict(query), headers=dict(headers),
+                    extensions=self._extensions,
+                )  # fmt: skip
+                answer = await stack.enter_async_context(asked)
+                if answer.status_code != SWITCHING_PROTOCOLS:
+                    await answer.aread()
+                    raise explain(answer, f"{part} of {pod}", self.connection)
+            yield answer.extensions["network_stream"]
 
     def serves(self, kind: str) -> bool:
         """Tells whether this cluster's version knows such objects."""
@@ -196,7 +225,9 @@ class Cluster:
             left -= 1
             try:
                 query = dict(sent.query)
-                answer = self._client.request(method, path, params=query, json=sent.content, headers=headers)
+                answer = self._client.request(
+                    method, path, params=query, json=sent.content, headers=headers, extensions=self._extensions
+                )  # fmt: skip
             except httpx.TransportError:
                 if not left:
                     raise
@@ -208,8 +239,17 @@ class Cluster:
     @property
     def _client(self) -> httpx.Client:
         if self._opened is None:
-            self._opened = _connect(self.connection)
+            self._opened = httpx.Client(**self._settings)
         return self._opened
+
+    @cached_property
+    def _settings(self) -> ClientSettings:
+        return client_settings(self.connection)
+
+    @property
+    def _extensions(self) -> dict[str, str]:
+        name = self.connection.server_name
+        return {"sni_hostname": name} if name else {}
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -221,81 +261,3 @@ class Cluster:
                 f"the cluster of context {to.context} cannot be reached at {to.server}: {error}",
                 hint=f"kubectl --context {to.context} version",
             ) from None
-
-
-def _connect(connection: Connection) -> httpx.Client:
-    login = connection.login
-    plugin = _Plugin(connection, login.plugin) if login.plugin else None
-    first = plugin.credentials if plugin else None
-    certificate = (first.certificate, first.key) if first and first.certificate else (login.certificate, login.key)
-    headers = {"Accept": "application/json, */*", "User-Agent": "homeport"}
-    client = httpx.Client(
-        base_url=connection.server,
-        verify=_trusting(connection, *certificate),
-        auth=plugin or _auth(login),
-        headers=headers,
-        timeout=TIMEOUT_S,
-        proxy=connection.proxy,
-    )
-    if connection.server_name:
-        name = connection.server_name
-        client.event_hooks = {"request": [lambda request: request.extensions.update(sni_hostname=name)]}
-    return client
-
-
-def _trusting(connection: Connection, certificate: bytes | None, key: bytes | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=connection.ca.decode("ascii", "replace") if connection.ca else None)
-    if connection.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if certificate is not None:
-        # OpenSSL reads certificates of one's own from files alone.
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "client.pem")
-            file.touch(mode=0o600)
-            file.write_bytes(certificate + b"\n" + (key or b""))
-            context.load_cert_chain(file)
-    return context
-
-
-def _auth(login: ClusterLogin) -> httpx.Auth | None:
-    if login.token_file is not None or login.token is not None:
-        return _Bearer(login)
-    return httpx.BasicAuth(*login.basic) if login.basic else None
-
-
-class _Bearer(httpx.Auth):
-    """Sends a token; that of a file is read each time, since whoever wrote it replaces it before it expires."""
-
-    def __init__(self, login: ClusterLogin) -> None:
-        self._login = login
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        file = self._login.token_file
-        token = file.read_text("ascii").strip() if file else self._login.token
-        request.headers["Authorization"] = f"Bearer {token}"
-        yield request
-
-
-class _Plugin(httpx.Auth):
-    """Sends the token of a plugin, and asks it once for another one when the cluster refuses that."""
-
-    def __init__(self, connection: Connection, plugin: ExecPlugin) -> None:
-        self._connection = connection
-        self._plugin = plugin
-        self.credentials = self._run()
-
-    def _run(self) -> Credentials:
-        to = self._connection
-        return self._plugin.run({"server": to.server, "insecure-skip-tls-verify": to.insecure})
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        answer = yield self._with_token(request)
-        if answer.status_code == UNAUTHORIZED and self.credentials.token:
-            self.credentials = self._run()
-            yield self._with_token(request)
-
-    def _with_token(self, request: httpx.Request) -> httpx.Request:
-        if self.credentials.token:
-            request.headers["Authorization"] = f"Bearer {self.credentials.token}"
-        return request

@@ -14,7 +14,7 @@ from ...kubernetes.objects import plain_objects
 from ...kubernetes.workload import Workload
 from ...origin import Origin
 from .cluster import Object
-from .names import BUNDLE, DESIRED, FOLDER, HOST, MADE_AT, ORIGIN, PROJECT, REASON, RELEASE
+from .names import BUNDLE, DESIRED, FOLDER, HOST, ISSUER, MADE_AT, ORIGIN, PROJECT, REASON, RELEASE
 
 # The seconds that a rollout may stand still, beside those in which the server may start: nodes pull the image, and a
 # cluster may have to add a node first.
@@ -26,7 +26,7 @@ class Desired:
     """Is what a project shall be on a cluster: `workload`, made of the `bundle` from the folder `place`.
 
     `named` means that somebody chose its name. `host` is the project's own host name, None without one. With
-    `has_token` homeport makes the token that callers need.
+    `has_token` homeport makes the token that callers need. They sign in at `issuer`, None where they do not.
     """
 
     workload: Workload
@@ -36,6 +36,7 @@ class Desired:
     named: bool
     host: str | None
     has_token: bool
+    issuer: str | None = None
 
     @property
     def project(self) -> str:
@@ -57,7 +58,7 @@ class Desired:
         deployment["spec"]["progressDeadlineSeconds"] = math.ceil(self.workload.start_timeout_s) + STANDSTILL_S
         template = deployment["spec"]["template"]
         template["metadata"]["labels"][PROJECT] = self.project
-        said = {BUNDLE: self.bundle, DESIRED: self.hash}
+        said = {BUNDLE: self.bundle, DESIRED: self.hash, **({ISSUER: self.issuer} if self.issuer else {})}
         deployment["spec"]["template"] = as_release(
             {**template, "metadata": {**template["metadata"], "annotations": said}}, number, reason, origin
         )

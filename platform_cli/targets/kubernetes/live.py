@@ -13,6 +13,7 @@ from .names import (
     BUNDLE,
     DESIRED,
     ERROR,
+    ISSUER,
     MADE_AT,
     ORIGIN,
     PROJECT,
@@ -45,6 +46,11 @@ class Release:
     @property
     def desired(self) -> str:
         return self._said.get(DESIRED, "")
+
+    @property
+    def issuer(self) -> str | None:
+        """Returns the authorization server at which callers sign in, None where they do not."""
+        return self._said.get(ISSUER)
 
     @property
     def made_at(self) -> float:

@@ -23,6 +23,8 @@ MADE_AT = "homeport/made-at"
 REASON = "homeport/reason"
 ORIGIN = "homeport/origin"
 RESTARTED_AT = "homeport/restarted-at"
+# The authorization server at which callers sign in.
+ISSUER = "homeport/issuer"
 # Of a Deployment: where it was deployed from, and the project's own host name.
 FOLDER = "homeport/folder"
 HOST = "homeport/host"

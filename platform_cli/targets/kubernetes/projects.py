@@ -5,8 +5,12 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 
 from ...api.audit_entry import AuditEntry, Verified
+from ...api.audit_query import AuditQuery
+from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
 from ...api.deployment import DeploymentEntry
 from ...api.difference import ToolsDifference
 from ...api.error_group import Change, ErrorGroup, ErrorGroupDetail
@@ -16,25 +20,25 @@ from ...api.release import Release as ShownRelease
 from ...api.secret import ListedSecret, SecretsSet, SecretUnset
 from ...api.status import ChangedStatus, Status, StatusWithToken
 from ...audit.instances import selected, verify_instances
-from ...audit.search import AuditQuery
 from ...config.image_reference import parse_reference
 from ...contract import compare
 from ...errors import HomeportError, InputError, NotFoundError, ReleaseError
 from ...log_query import LogQuery
 from ...origin import Origin, describe_release, this_user
 from ...secrets.base import check_secret, check_secret_name
-from ..base import Note, Removal
-from ..log_errors import refuse_errors
+from ..base import Endpoint, Note, Removal
+from ..log_errors import LoggedErrors
 from ..log_metrics import calls_of, metrics_of
 from .cluster import Cluster, Object
 from .desired import as_release, with_template
+from .group_states import ConfigMapStates
 from .keys import renew_token
 from .live import Live, Release, read_live
-from .logs import read_audit, read_logs
+from .logs import read_audit, read_errors, read_logs
 from .names import PROJECT, RESTARTED_AT, annotations_of, check_name_fits
 from .removal import Found, find_all, remove_all
 from .secrets import ProjectSecrets, has_other_values
-from .status import status_of, whole_status
+from .status import is_known, status_of, whole_status
 from .switch import switch
 
 
@@ -53,8 +57,18 @@ class KubernetesProjects:
         found = [status["project"] for status in self.list_projects() if status["folder"] == place]
         return found[0] if len(found) == 1 else None
 
-    def mcp_url(self, project: str) -> str:
-        return self.status(project)["mcp_url"]
+    @contextmanager
+    def reached(self, project: str) -> Iterator[Endpoint]:
+        """Yields the URL where it can be reached from here, else a port of this machine that leads to the pods."""
+        endpoint = Endpoint.of(self.status(project))
+        if is_known(endpoint.name):
+            yield endpoint
+            return
+        # Imported late, since few commands need it.
+        from .forwarding import forwarded
+
+        with forwarded(self.cluster, project, self.note) as port:
+            yield replace(endpoint, url=f"http://127.0.0.1:{port}/mcp")
 
     def list_projects(self) -> list[Status]:
         deployments = self.cluster.list("Deployment", {"app.kubernetes.io/managed-by": "homeport"})
@@ -127,6 +141,15 @@ class KubernetesProjects:
         template["metadata"]["annotations"] = {**annotations_of(template), RESTARTED_AT: f"{time.time():.3f}"}
         self._switch(live, template)
         return {**self.status(project), "token": token}
+
+    def create_client_token(self, _project: str, _wanted: WantedClientToken) -> NewClientToken:
+        raise _no_client_tokens()
+
+    def client_tokens(self, _project: str) -> list[ListedClientToken]:
+        raise _no_client_tokens()
+
+    def revoke_client_token(self, _project: str, _token_id: str) -> None:
+        raise _no_client_tokens()
 
     def secrets(self, project: str) -> list[ListedSecret]:
         return ProjectSecrets(self.cluster, project).listed(read_live(self.cluster, project))
@@ -201,14 +224,21 @@ class KubernetesProjects:
         records = read_logs(self.cluster, project, follow=False, query=LogQuery(since=since))
         return metrics_of(project, calls_of(project, records), since, time.time(), by)
 
-    def errors(self, _project: str) -> list[ErrorGroup]:
-        refuse_errors("on Kubernetes")
+    def errors(self, project: str) -> list[ErrorGroup]:
+        """Returns the groups of the errors that the pods that there are have in their logs."""
+        return self._errors(project, self._read(project)).groups()
 
-    def error(self, _project: str, _group: int) -> ErrorGroupDetail:
-        refuse_errors("on Kubernetes")
+    def error(self, project: str, group: int) -> ErrorGroupDetail:
+        return self._errors(project, self._read(project)).group(group)
 
-    def change_error(self, _project: str, _group: int, _state: Change) -> ErrorGroupDetail:
-        refuse_errors("on Kubernetes")
+    def change_error(self, project: str, group: int, state: Change) -> ErrorGroupDetail:
+        live = self._read(project)
+        return self._errors(project, live).change(group, state, live.next_number - 1)
+
+    def _errors(self, project: str, live: Live) -> LoggedErrors:
+        # `_read` has found one.
+        states = ConfigMapStates(self.cluster, project, live.deployment or {})
+        return LoggedErrors(project, lambda: read_errors(self.cluster, project), states)
 
     def audit(self, project: str, query: AuditQuery) -> Iterator[AuditEntry]:
         """Yields what instances have printed of it, as far as it is kept."""
@@ -239,6 +269,13 @@ class KubernetesProjects:
             f"there is no project {project!r} in namespace {to.namespace} of context {to.context}",
             hint="homeport list --target kubernetes",
         )
+
+
+def _no_client_tokens() -> InputError:
+    return InputError(
+        "homeport makes no client tokens for projects on Kubernetes",
+        hint="`homeport new-token NAME --target kubernetes` replaces the token that all clients have",
+    )
 
 
 def _active(project: str, live: Live) -> Release:

@@ -49,6 +49,6 @@ def _hint(status: int, message: str, to: Connection) -> str | None:
 def explain_rights(to: Connection) -> str:
     return (
         f"kubectl --context {to.context} auth can-i --list --namespace {to.namespace} shows what you may; homeport "
-        "needs deployments, services, secrets, horizontalpodautoscalers and poddisruptionbudgets, patches "
-        "replicasets, and reads pods and pods/log: the role edit has all of it"
+        "needs deployments, services, secrets, configmaps, horizontalpodautoscalers and poddisruptionbudgets, "
+        "patches replicasets, and reads pods and pods/log: the role edit has all of it"
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from ...api.status import Addresses, Status
 from ...config.image_reference import parse_reference
@@ -24,12 +26,20 @@ def urls_of(cluster: Cluster, project: str, host: str | None) -> Addresses:
     return {"url": url, "local_url": url, "mcp_url": f"{url}/mcp", "sse_url": f"{url}/sse"}
 
 
+def is_known(url: str) -> bool:
+    """Tells whether this machine knows the host of a URL, as it does within the cluster."""
+    try:
+        return bool(socket.getaddrinfo(urlsplit(url).hostname, None))
+    except OSError:
+        return False
+
+
 def status_of(cluster: Cluster, project: str, live: Live) -> Status:
     """Returns the status as far as it needs no question for this project alone."""
     active, counts = live.active, Counts.of(live.deployment or {"spec": {}, "metadata": {"generation": 0}})
-    auth: Literal["token", "none"] | None = None
+    auth: Literal["token", "oauth", "none"] | None = None
     if active:
-        auth = "token" if active.secret_of("HOMEPORT_TOKEN_HASH") else "none"
+        auth = "oauth" if active.issuer else "token" if active.secret_of("HOMEPORT_TOKEN_HASH") else "none"
     return {
         **urls_of(cluster, project, live.said(HOST)),
         "project": project,

@@ -22,11 +22,12 @@ from ...platform_client.client import PlatformClient
 from ...platform_client.connections import find_remote
 from ...platform_client.other_version import connect, note_other_version
 from ...secrets.references import check_needed, referenced, with_secret_values
-from ..base import Applied, Candidate, KeepToken, Note, Promotion, Removal, Step, Target
+from ..base import Applied, Candidate, Endpoint, KeepToken, Note, Promotion, Removal, Step, Target
 from .places import choose_name, deployed_from, known_as, named_in_source
 
 if TYPE_CHECKING:
     from ...api.audit_entry import AuditEntry, Verified
+    from ...api.audit_query import AuditQuery
     from ...api.client_token import ListedClientToken, NewClientToken, WantedClientToken
     from ...api.deployment import DeploymentEntry
     from ...api.difference import ToolsDifference
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from ...api.release import Release
     from ...api.secret import ListedSecret, SecretsSet, SecretUnset
     from ...api.status import ChangedStatus, Status, StatusWithToken
-    from ...audit.search import AuditQuery
     from ...doctor.machine import Diagnosis
     from ...supervisor.release import Container
 
@@ -182,10 +182,13 @@ class LocalTarget(Target[LocalCandidate, LocalPlan]):
     def deployed_from(self, place: str) -> str | None:
         return deployed_from(place, self._client)
 
-    def mcp_url(self, project: str) -> str:
-        """Returns the local URL on the platform's own machine, and the public one elsewhere."""
+    @contextmanager
+    def reached(self, project: str) -> Iterator[Endpoint]:
+        """Yields the local URL on the platform's own machine, and the public one elsewhere."""
         status = self.status(project)
-        return status["mcp_url"] if self._client.remote else f"{status['local_url']}/mcp"
+        if not self._client.remote:
+            status["mcp_url"] = f"{status['local_url']}/mcp"
+        yield Endpoint.of(status)
 
     def list_projects(self) -> list[Status]:
         return self._client.projects()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .access import PROJECT_TOKEN
 from .own_tokens import RememberedTokens, is_within
 
 # Never HS*: with a public key as its secret everybody could sign.
@@ -91,5 +92,7 @@ class IssuedTokens(RememberedTokens):
         for name in self._scope_claim.split("."):
             scopes = scopes.get(name) if isinstance(scopes, Mapping) else None
         text = " ".join(map(str, scopes)) if isinstance(scopes, list) else str(scopes or "")
-        client = claims.get("client_id") or claims.get("azp") or claims.get("cid") or ""
-        return {"scope": text, "client_id": str(client), "jti": ""}
+        client = str(claims.get("client_id") or claims.get("azp") or claims.get("cid") or "")
+        # In the audit log and under [limits] that name is the project's own token.
+        shown = f"{client} of {self._issuer}" if client == PROJECT_TOKEN else client
+        return {"scope": text, "client_id": shown, "jti": ""}

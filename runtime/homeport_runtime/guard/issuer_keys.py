@@ -21,6 +21,8 @@ MAX_BYTES = 256 * 1024
 PUBLIC = ("RSA", "EC", "OKP")
 
 Keys = Sequence[Mapping[str, Any]]
+# What is raised where keys cannot be had.
+UNAVAILABLE = (OSError, http.client.HTTPException, ValueError, RecursionError)
 
 
 class IssuerKeys:
@@ -49,12 +51,25 @@ class IssuerKeys:
 
     def _fetch(self) -> None:
         try:
-            self._keys = verifying(json.loads(_get(self._url))) or self._keys
-        except (OSError, http.client.HTTPException, ValueError, RecursionError) as error:
-            # Imported late, since issuers rarely fail.
-            from ..telemetry import emit
+            self._keys = fetch_keys(self._url) or self._keys
+        except UNAVAILABLE as error:
+            warn(error)
 
-            emit("warning", f"the keys of the issuer cannot be had, so those of before are used: {error!r}")
+
+def fetch_keys(url: str) -> Keys:
+    """Returns the keys at a URL that verify signatures.
+
+    Raises one of UNAVAILABLE if they cannot be had.
+    """
+    return verifying(json.loads(_get(url)))
+
+
+def warn(error: Exception) -> None:
+    """Says in the log that keys cannot be had."""
+    # Imported late, since issuers rarely fail.
+    from ..telemetry import emit
+
+    emit("warning", f"the keys of the issuer cannot be had, so those of before are used: {error!r}")
 
 
 def verifying(said: object) -> list[Mapping[str, Any]]:

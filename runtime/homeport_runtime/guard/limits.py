@@ -122,8 +122,9 @@ def _key(scope: Scope, caller: Caller | None) -> str:
     """
     if caller is None:
         return f"address{_BETWEEN}{scope.get(ADDRESS)}"
-    if caller.by_oauth and caller.user is not None:
-        return f"user{_BETWEEN}{caller.user}"
+    if caller.by_oauth:
+        # An issuer names clients as it likes, also as a client token here is called.
+        return f"user{_BETWEEN}{caller.user}" if caller.user is not None else f"issued{_BETWEEN}{caller.client}"
     return f"client{_BETWEEN}{caller.client}{_BETWEEN}{caller.user or ''}"
 
 

@@ -272,8 +272,8 @@ class Worker:
             from ..guard.operations import Operations
 
             server.app.guard.passing.operations = Operations()
-            folders, known = self._folders, server.app.guard.passing.tools
-            record_errors(ErrorRecords(folders.app, folders.layer, self._job.secrets, known))
+        folders, known = self._folders, server.app.guard.passing.tools
+        record_errors(ErrorRecords(folders.app, folders.layer, self._job.secrets, known))
         if self._job.audit is not None:
             # Imported late, since few projects have it.
             from ..guard.audit import Audit

@@ -17,6 +17,7 @@ from typing import cast
 
 from ..errors import ServerError
 from ..protocol.jsonrpc import RPC, encode
+from ..telemetry import write_log
 
 # The seconds for each step of ending the program: after its stdin is closed, after SIGTERM, after SIGKILL.
 GRACE_S = 2.0
@@ -84,7 +85,7 @@ class StdioChild(asyncio.SubprocessProtocol):
 
     def _log(self, line: str) -> None:
         self.said.append(line)
-        print(line, file=sys.stderr, flush=True)
+        write_log(line)
 
     def process_exited(self) -> None:
         asyncio.get_running_loop().call_later(LAST_WORDS_S, self._finish)

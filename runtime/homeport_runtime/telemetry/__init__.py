@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import os
+import re
 import sys
 import time
 import warnings
@@ -118,11 +119,24 @@ def capture_output(scrubber: Scrubber = NO_SECRETS) -> None:
     _tell_levels()
 
 
+def write_log(line: str) -> None:
+    """Writes a line of a program that is served over stdio to standard error.
+
+    What such a program writes there is its log and need not be an error (MCP 2025-11-25, "stdio").
+    """
+    token = _written_level.set(_named_level(_COLOURS.sub("", line)) or "info")
+    try:
+        print(line, file=sys.stderr, flush=True)
+    finally:
+        _written_level.reset(token)
+
+
 def _stream(fd: int, name: str, level: str, scrubber: Scrubber) -> LineStream:
     return LineStream(fd, name, lambda text, request: _emit_text(level, text, request), request_id.get, scrubber)
 
 
 def _emit_text(default: str, line: str, request: str | None) -> None:
+    line = _COLOURS.sub("", line)
     gathered = _gathered.get()
     if gathered is not None:
         gathered.append(line)
@@ -140,8 +154,10 @@ def _move_handlers(streams: Mapping[int, Any]) -> None:
 
 
 _LEVELS = {
+    "TRACE": "debug",
     "DEBUG": "debug",
     "INFO": "info",
+    "SUCCESS": "info",
     "WARN": "warning",
     "WARNING": "warning",
     "ERROR": "error",
@@ -150,12 +166,18 @@ _LEVELS = {
 }
 
 
+_NAMES = "|".join(_LEVELS)
+_NAMED = re.compile(rf"^\W*((?i:{_NAMES})):|\[((?i:{_NAMES})) *\]|\b({_NAMES})\b")
+# Control sequences for colours, which libraries write that do not ask where to (ECMA-48, "Select graphic rendition").
+_COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
+
 def _named_level(line: str) -> str | None:
-    """Returns the level that a log line of the usual forms names at its start: `ERROR:root:...`, `[INFO] ...`."""
-    for word in line[:60].replace("[", " ").replace("]", " ").replace(":", " ").split()[:5]:
-        if word in _LEVELS:
-            return _LEVELS[word]
-    return None
+    """Returns the level that a log line of the usual forms names at its start: `ERROR:root:...`, `warn: ...`,
+    `2026-11-30 12:00:00 [info  ] ...`.
+    """
+    found = _NAMED.search(line[:60])
+    return _LEVELS[found[found.lastindex or 0].upper()] if found else None
 
 
 def _tell_levels() -> None:

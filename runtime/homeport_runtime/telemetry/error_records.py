@@ -177,6 +177,12 @@ class ErrorRecords:
         return self._scrubber.text(text)[:most]
 
 
+def write_crash(message: str, method: str, name: str, request: str) -> None:
+    """Writes the record of a request that this process could not see answered, since the server's own has ended."""
+    said = {"type": CRASH, "message": message, "method": method, "name": name, "request": request}
+    write_record(_record(said, []))
+
+
 def _record(said: Mapping[str, Any], frames: Sequence[Mapping[str, Any]]) -> str:
     return f'{{"error":{encode({**said, "frames": frames})},"time":{time.time():.3f}}}'
 

@@ -106,6 +106,7 @@ def test_it_behaves_as_standard_output_does(stream: LineStream, lines: Lines) ->
 
 WRITES = '''
 import asyncio, logging, os, subprocess, sys, threading, warnings
+import homeport_runtime.telemetry
 
 @mcp.tool()
 def write(what: str) -> str:
@@ -135,6 +136,16 @@ def writer(workers: Workers) -> Worker:
         ("print('sn\\u00f6wm\\u00e4n \\u2603')", "snöwmän ☃", "info"),
         ("print('ERROR:root:by name')", "ERROR:root:by name", "error"),
         ("print('[WARN] by a short name')", "[WARN] by a short name", "warning"),
+        (
+            "sys.stderr.write('\\x1b[32m2026-11-30 02:21:30.840\\x1b[0m | \\x1b[1mINFO    \\x1b[0m | in colours\\n')",
+            "2026-11-30 02:21:30.840 | INFO     | in colours",
+            "info",
+        ),
+        ("print('Error: of a program', file=sys.stdout)", "Error: of a program", "error"),
+        ("sys.stderr.write('2026-11-30 02:21:30 [info     ] x=1\\n')", "2026-11-30 02:21:30 [info     ] x=1", "info"),
+        ("homeport_runtime.telemetry.write_log('a program says')", "a program says", "info"),
+        ("homeport_runtime.telemetry.write_log('[warn] a program says')", "[warn] a program says", "warning"),
+        ("print('no error [1] at all')", "no error [1] at all", "info"),
         ("logging.getLogger('x').info('an info')", "an info", "info"),
         ("logging.getLogger('x').warning('a warning')", "a warning", "warning"),
         ("logging.getLogger('x').error('an error')", "an error", "error"),

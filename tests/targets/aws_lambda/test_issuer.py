@@ -13,10 +13,10 @@ import pytest
 from jwt.algorithms import ECAlgorithm
 
 from homeport_runtime.guard.auth import authenticator
+from homeport_runtime.guard.issuer_file import FILE_NAME
 from homeport_runtime.hosts.aws_lambda.access import ISSUER, STATE_SECRET, LambdaAccess
 from homeport_runtime.hosts.aws_lambda.events import read_request
 from homeport_runtime.hosts.aws_lambda.front import MARK, as_addressed
-from homeport_runtime.hosts.aws_lambda.issuer import FILE_NAME
 from tests.aws.control_plane import ControlPlane
 from tests.aws.function_url import DOMAIN, make_event
 from tests.signin.identity import LATER, Identity, jwk, running_identity

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from homeport_runtime.guard.audit_chain import AuditChain
+from platform_cli.api.audit_query import AuditQuery
 from platform_cli.audit.instances import selected, verify_instances
-from platform_cli.audit.search import AuditQuery
 from platform_cli.log_query import LogQuery
 from platform_cli.targets.aws_lambda import logs
 from platform_cli.targets.aws_lambda.client import AWS

@@ -16,7 +16,9 @@ from typing import Any
 
 import pytest
 
+from platform_cli.clients.mcp_client import list_tools
 from tests.aws.control_plane import ControlPlane
+from tests.clients.inspecting import inspecting
 from tests.command_line import Command
 from tests.support import ROOT, CommandFailedError, Platform
 
@@ -116,6 +118,43 @@ def test_logs_are_the_servers_records_and_lambdas_own_lines(
         finally:
             following.send_signal(signal.SIGINT)
     assert following.returncode == 130
+
+
+def test_errors_are_resolved_and_come_back(laptop: Platform, plane: ControlPlane, talks: dict[str, Any]) -> None:
+    group = {"logGroupName": "/aws/lambda/homeport-talks", "logStreamName": "2026/11/25/[1]errors"}
+    logs = plane.moto.client("logs")
+    logs.create_log_stream(**group)
+    frame = {"file": "server.py", "function": "add", "line": 7, "own": True}
+
+    def happens(release: str) -> None:
+        error = {"type": "KeyError", "message": "'x'", "method": "tools/call", "name": "add", "frames": [frame]}
+        line = json.dumps({"error": error, "time": 1.0, "release": release}, separators=(",", ":"))
+        logs.put_log_events(**group, logEvents=[{"timestamp": int(time.time() * 1000), "message": line}])
+
+    happens(talks["release"])
+    (error,) = laptop.run("errors", "talks")["errors"]
+    assert (error["state"], error["count"], error["first_release"]) == ("open", 1, talks["release"])
+    number = str(error["id"])
+    changed = laptop.run("errors", "talks", number, "resolve")
+    assert (changed["state"], changed["state_release"]) == ("resolved", talks["release"])
+    assert laptop.run("errors", "talks")["errors"] == []
+    happens("v9")
+    (error,) = laptop.run("errors", "talks")["errors"]
+    assert (error["state"], error["state_release"], error["count"]) == ("regressed", "v9", 2)
+    assert laptop.run("errors", "talks", number, "mute")["state"] == "muted"
+    assert laptop.run("errors", "talks")["errors"] == []
+    assert laptop.run("errors", "talks", number)["state"] == "muted"
+    assert "error" not in run(laptop, "logs", "talks", "--grep", "KeyError")
+
+
+@pytest.mark.whole
+def test_the_inspector_reaches_a_guarded_function(laptop: Platform, tmp_path: Path) -> None:
+    deployed = laptop.run("deploy", str(copy_project(tmp_path)), "--name", "guarded")
+    with inspecting(laptop, "guarded") as inspector:
+        assert inspector.printed["url"] == inspector.url == deployed["mcp_url"]
+        assert inspector.headers == {"Authorization": f"Bearer {deployed['token']}"}
+        assert "add" in [tool["name"] for tool in list_tools(inspector.url, inspector.headers)]
+    laptop.run("destroy", "guarded", "--yes")
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.images.registries import registry
-from tests.support import Platform
+from tests.support import Platform, with_packages
 
 from .engines import engine, push_base
 
@@ -33,11 +34,22 @@ class Containers:
         return folder
 
 
+@contextmanager
+def containers_at(address: str, folder: Path) -> Iterator[Containers]:
+    """Runs a platform over that engine, with a registry, all of it in `folder`."""
+    with registry(folder) as images:
+        platform = Platform(with_packages(folder / "home"))
+        platform.environment["DOCKER_HOST"] = address
+        try:
+            yield Containers(platform, address, push_base(images.address, folder / "base"))
+        finally:
+            platform.stop()
+
+
 @pytest.fixture(scope="module")
 def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
-    folder = tmp_path_factory.mktemp("containers")
-    with engine(tmp_path_factory.mktemp("engine")) as address, registry(folder) as images:
-        platform = Platform(folder / "home")
-        platform.environment["DOCKER_HOST"] = address
-        yield Containers(platform, address, push_base(images.address, folder / "base"))
-        platform.stop()
+    with (
+        engine(tmp_path_factory.mktemp("engine")) as address,
+        containers_at(address, tmp_path_factory.mktemp("containers")) as running,
+    ):
+        yield running

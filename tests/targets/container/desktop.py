@@ -8,7 +8,6 @@ this machine's loopback.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import http.client
 import json
 import os
@@ -17,41 +16,38 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 from platform_cli.supervisor.container_spec import SOCKET, SOCKET_FOLDER
 
-from .engines import Dockerd
+from .engines import Dockerd, dockerd
+from .other_network import OtherNetwork, forward
 
-# From <linux/sched.h>.
-CLONE_NEWNET = 0x40000000
-CHUNK = 64 * 1024
 HOP_BY_HOP = ("connection", "transfer-encoding", "content-length")
 
 
 @contextlib.contextmanager
 def desktop(folder: Path, *, passes_data: bool) -> Iterator[str]:
     """Runs an engine, and yields what DOCKER_HOST has to be to ask it as that of a virtual machine."""
-    engine = Dockerd(folder)
     address = folder / "desktop.sock"
-    machine = _Machine(engine, folder / "shared", passes_data=passes_data)
+    with (
+        dockerd(folder) as engine,
+        contextlib.closing(_Machine(engine, folder / "shared", passes_data=passes_data)) as machine,
+    ):
 
-    class Handler(_Handler):
-        behind = machine
+        class Handler(_Handler):
+            behind = machine
 
-    with _Server(str(address), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"unix://{address}"
-        finally:
-            server.shutdown()
-            thread.join()
-            machine.close()
-            engine.stop()
+        with _Server(str(address), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                yield f"unix://{address}"
+            finally:
+                server.shutdown()
+                thread.join()
 
 
 class _Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
@@ -65,19 +61,16 @@ class _Machine:
         self.socket = engine.address.removeprefix("unix://")
         self._shared = shared
         self._passes_data = passes_data
-        network = os.open(f"/proc/{engine.pid}/ns/net", os.O_RDONLY)
-        # The namespace of a thread is its own.
-        self._inside = ThreadPoolExecutor(1, initializer=_enter, initargs=(network,))
-        self._listeners: dict[int, socket.socket] = {}
+        self._network = OtherNetwork(engine.pid)
         self._sockets: list[socket.socket] = []
 
     def close(self) -> None:
-        for each in (*self._listeners.values(), *self._sockets):
+        self._network.close()
+        for each in self._sockets:
             # Whoever waits for a connection wakes.
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-        self._inside.shutdown()
 
     def share(self, body: dict[str, Any]) -> None:
         """Replaces the folder with the platform's socket by its copy."""
@@ -106,55 +99,13 @@ class _Machine:
             there.connect(f"/proc/self/fd/{opened[1]}/{SOCKET}")
             return there
 
-        threading.Thread(target=_forward, args=(listener, connect), daemon=True).start()
+        threading.Thread(target=forward, args=(listener, connect), daemon=True).start()
 
     def publish(self, ports: dict[str, list[dict[str, str]] | None]) -> None:
         """Replaces the engine's ports by those of this machine that lead to them."""
         for published in filter(None, ports.values()):
-            port = int(published[0]["HostPort"])
-            if port not in self._listeners:
-                listener = self._listeners[port] = socket.create_server(("127.0.0.1", 0))
-                threading.Thread(target=_forward, args=(listener, self._connecting(port)), daemon=True).start()
-            published[0]["HostPort"] = str(self._listeners[port].getsockname()[1])
-
-    def _connecting(self, port: int) -> Any:
-        return lambda: self._inside.submit(socket.create_connection, ("127.0.0.1", port)).result()
-
-
-def _enter(network: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).setns(network, CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), "the engine's network namespace cannot be entered")
-
-
-def _forward(listener: socket.socket, connect: Any) -> None:
-    with contextlib.suppress(OSError):
-        while True:
-            here, _address = listener.accept()
-            try:
-                there = connect()
-            except OSError:
-                here.close()
-                continue
-            threading.Thread(target=_relay, args=(here, there), daemon=True).start()
-
-
-def _relay(here: socket.socket, there: socket.socket) -> None:
-    with here, there:
-        asking = threading.Thread(target=_pump, args=(here, there), daemon=True)
-        asking.start()
-        _pump(there, here)
-        # The engine has closed it.
-        with contextlib.suppress(OSError):
-            here.shutdown(socket.SHUT_RDWR)
-        asking.join()
-
-
-def _pump(reading: socket.socket, writing: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := reading.recv(CHUNK):
-            writing.sendall(data)
-    with contextlib.suppress(OSError):
-        writing.shutdown(socket.SHUT_WR)
+            port = self._network.forwarded("127.0.0.1", int(published[0]["HostPort"]))
+            published[0]["HostPort"] = str(port)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -13,6 +13,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from platform_cli.images.layer_tar import Entry
 from platform_cli.images.push import push_image
 from tests.e2e.probing import wait_for
 from tests.images.bases import tiny_base
+from tests.leftovers import ending_with_us
+from tests.small_disks import small_disk
 from tests.support import require
 
 # The libraries of glibc and GCC that wheels may expect of every base (PEP 600).
@@ -29,6 +32,8 @@ EXPECTED = (
 )  # fmt: skip
 LEFT_OUT = ("site-packages", "test", "idlelib", "ensurepip", "__pycache__", "lib2to3")
 LOADED = re.compile(r"(?:=>\s*)?(/\S+)\s+\(0x")
+# Enough for the images of one module, with 2 GB that `doctor` wants to be free; only what is written takes memory.
+DATA_MB = 4096
 
 
 class Dockerd:
@@ -46,7 +51,7 @@ class Dockerd:
         folder, log = self._folder, self._folder / "dockerd.log"
         own = f"dockerd --data-root {folder}/data --exec-root {folder}/exec --pidfile {folder}/pid -H {self.address}"
         with log.open("ab") as output:
-            command = ["unshare", "--net", "sh", "-c", f"ip link set lo up; exec {own}"]
+            command = ending_with_us("unshare", "--net", "sh", "-c", f"ip link set lo up; exec {own}")
             process = subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True)
         wait_for(lambda: process.poll() is not None or _listens(self._path))
         require(process.poll() is None, f"dockerd does not run here: {log.read_text()[-500:]}")
@@ -70,18 +75,33 @@ class Dockerd:
         self._process = self._started()
 
     def stop(self) -> None:
+        """Ends it with its containers."""
+        if self._process.poll() is not None:
+            # Containers go on without it.
+            self.start_again()
         self._process.terminate()
         self._process.wait()
 
 
 @contextlib.contextmanager
+def dockerd(folder: Path) -> Iterator[Dockerd]:
+    """Runs dockerd, whose images and containers are in memory: they are many files, and none is kept.
+
+    What it leaves mounted there goes with that: one that was killed once does not unmount all in the end.
+    """
+    with small_disk(folder / "disk", DATA_MB) as disk:
+        daemon = Dockerd(disk)
+        try:
+            yield daemon
+        finally:
+            daemon.stop()
+
+
+@contextlib.contextmanager
 def engine(folder: Path) -> Iterator[str]:
-    """Runs dockerd, and yields what DOCKER_HOST has to be."""
-    daemon = Dockerd(folder)
-    try:
+    """Runs that dockerd, and yields what DOCKER_HOST has to be."""
+    with dockerd(folder) as daemon:
         yield daemon.address
-    finally:
-        daemon.stop()
 
 
 # What podman needs where it may not raise limits, as in some sandboxes, and where systemd does not run.
@@ -93,30 +113,56 @@ runtime = "/usr/sbin/runc"
 events_logger = "file"
 cgroup_manager = "cgroupfs"
 """
+# A network of its own, and processes that all end with the first of them.
+NAMESPACES = ("--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+@dataclass(frozen=True, slots=True)
+class Podman:
+    """Is podman's service: `address` is for DOCKER_HOST, and `pid` is a process in its network namespace."""
+
+    address: str
+    pid: int
+
+    def __call__(self, *arguments: str | Path) -> str:
+        """Runs a command of podman there, and returns what it prints."""
+        command = ["podman", "--remote", "--url", self.address, *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (arguments, done.stdout, done.stderr)
+        return done.stdout.strip()
 
 
 @contextlib.contextmanager
-def podman(folder: Path) -> Iterator[str]:
-    """Runs podman's service in a network namespace of its own, and yields what DOCKER_HOST has to be."""
+def podman(folder: Path) -> Iterator[Podman]:
+    """Runs podman's service in a network namespace of its own."""
     require(sys.platform == "linux" and os.getuid() == 0, "podman of the tests' own takes root on Linux")
     require(shutil.which("podman") and shutil.which("runc"), "podman and runc are not installed")
     path, log, config = folder / "podman.sock", folder / "podman.log", folder / "containers.conf"
     config.write_text(PODMAN)
-    # podman takes no path for it that is longer than 50 characters.
-    running = tempfile.mkdtemp(prefix="podman-", dir="/tmp")
-    own = f"ip link set lo up; exec podman --root {folder}/root --runroot {running} system service --time 0"
-    with log.open("wb") as output:
-        command = ["unshare", "--net", "sh", "-c", f"{own} unix://{path}"]
+    # podman takes no path for a --runroot that is longer than 50 characters.
+    with tempfile.TemporaryDirectory(prefix="podman-", dir="/tmp") as own, small_disk(Path(own), DATA_MB):
+        started = f"podman --root {own}/root --runroot {own}/run system service --time 0 unix://{path}"
+        # Their first process has to wait for those that have lost their parent.
+        first = ("sh", "-c", f"ip link set lo up; {started} & wait")
+        command = ending_with_us("unshare", *NAMESPACES, *first, signal="KILL")
         environment = {**os.environ, "CONTAINERS_CONF": str(config)}
-        service = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
-    try:
-        wait_for(lambda: service.poll() is not None or _listens(path))
-        require(service.poll() is None, f"podman does not run here: {log.read_text()[-500:]}")
-        yield f"unix://{path}"
-    finally:
-        service.terminate()
-        service.wait()
-        shutil.rmtree(running, ignore_errors=True)
+        with log.open("wb") as output:
+            service = subprocess.Popen(command, stdout=output, stderr=output, env=environment, start_new_session=True)
+        try:
+            wait_for(lambda: service.poll() is not None or _listens(path))
+            require(service.poll() is None, f"podman does not run here: {log.read_text()[-500:]}")
+            yield Podman(f"unix://{path}", int(Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text()))
+            _remove_containers(f"unix://{path}")
+        finally:
+            service.kill()
+            service.wait()
+
+
+def _remove_containers(address: str) -> None:
+    """Removes all containers, so that no control groups are left of them."""
+    with client(address) as asked:
+        for container in asked.containers(all=True):
+            asked.remove_container(container["Id"], force=True)
 
 
 def client(address: str) -> Any:
@@ -139,6 +185,7 @@ def push_base(registry: str, folder: Path, *others: str, name: str = "base") -> 
     base, blobs = tiny_base(folder, environment=["PATH=/usr/local/bin:/usr/bin"], files=files)
     reference = f"{registry}/{name}:latest"
     push_image(base, parse_reference(reference), blobs)
+    shutil.rmtree(blobs.folder)
     return reference
 
 

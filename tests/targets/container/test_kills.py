@@ -10,11 +10,10 @@ import pytest
 
 from tests.e2e.load import Load
 from tests.e2e.probing import call, wait_for
-from tests.images.registries import registry
 from tests.support import Deployment, Platform
 
-from .conftest import Containers
-from .engines import Dockerd, client, push_base
+from .conftest import Containers, containers_at
+from .engines import Dockerd, client, dockerd
 
 pytestmark = pytest.mark.whole
 
@@ -32,25 +31,24 @@ ENOUGH = 100
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
-    daemon = Dockerd(tmp_path_factory.mktemp("engine"))
-    yield daemon
-    daemon.stop()
+    with dockerd(tmp_path_factory.mktemp("engine")) as daemon:
+        yield daemon
 
 
 @pytest.fixture(scope="module")
-def platform(engine: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(tmp_path_factory.mktemp("home") / "home")
-    platform.environment["DOCKER_HOST"] = engine.address
-    yield platform
-    platform.stop()
+def containers(engine: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
+    with containers_at(engine.address, tmp_path_factory.mktemp("containers")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def project(engine: Dockerd, platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("project")
-    with registry(tmp_path_factory.mktemp("registry")) as images:
-        containers = Containers(platform, engine.address, push_base(images.address, folder / "base"))
-        yield containers.project(folder / "project", SOURCE, 'network = "none"\n')
+def platform(containers: Containers) -> Platform:
+    return containers.platform
+
+
+@pytest.fixture(scope="module")
+def project(containers: Containers, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return containers.project(tmp_path_factory.mktemp("project"), SOURCE, 'network = "none"\n')
 
 
 @pytest.fixture(scope="module")

@@ -7,26 +7,17 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.probing import call, wait_for
-from tests.images.registries import registry
-from tests.support import Platform
 
-from .conftest import Containers
-from .engines import client, podman, push_base
+from .conftest import Containers, containers_at
+from .engines import client, podman
 from .test_isolation import SOURCE
 
 pytestmark = pytest.mark.whole
 
 
 def test_podman_is_an_engine_as_docker_is(tmp_path: Path) -> None:
-    (tmp_path / "registry").mkdir()
-    with podman(tmp_path) as address, registry(tmp_path / "registry") as images:
-        platform = Platform(tmp_path / "home")
-        platform.environment["DOCKER_HOST"] = address
-        containers = Containers(platform, address, push_base(images.address, tmp_path / "base"))
-        try:
-            deploy_change_kill_and_destroy(containers, tmp_path / "project")
-        finally:
-            platform.stop()
+    with podman(tmp_path) as service, containers_at(service.address, tmp_path) as containers:
+        deploy_change_kill_and_destroy(containers, tmp_path / "project")
 
 
 def deploy_change_kill_and_destroy(containers: Containers, folder: Path) -> None:

@@ -10,12 +10,11 @@ import pytest
 
 from tests.e2e.load import Load
 from tests.e2e.probing import call, wait_for
-from tests.images.registries import registry
-from tests.support import CommandFailedError, Platform
+from tests.support import CommandFailedError
 
-from .conftest import Containers
+from .conftest import Containers, containers_at
 from .desktop import desktop
-from .engines import client, push_base
+from .engines import client
 from .test_isolation import SOURCE
 from .test_kills import SOURCE as ADDING
 
@@ -24,13 +23,12 @@ pytestmark = pytest.mark.whole
 
 @pytest.fixture(scope="module", params=["no socket", "a socket that passes data"])
 def containers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
-    folder = tmp_path_factory.mktemp("published")
     passes_data = request.param != "no socket"
-    with desktop(tmp_path_factory.mktemp("engine"), passes_data=passes_data) as address, registry(folder) as images:
-        platform = Platform(folder / "home")
-        platform.environment["DOCKER_HOST"] = address
-        yield Containers(platform, address, push_base(images.address, folder / "base"))
-        platform.stop()
+    with (
+        desktop(tmp_path_factory.mktemp("engine"), passes_data=passes_data) as address,
+        containers_at(address, tmp_path_factory.mktemp("published")) as running,
+    ):
+        yield running
 
 
 def test_it_is_deployed_changed_killed_and_destroyed(containers: Containers, tmp_path: Path) -> None:

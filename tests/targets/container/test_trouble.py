@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.e2e.probing import call, wait_for
 from tests.images.registries import registry
+from tests.small_disks import fill, small_disk
 from tests.support import CommandFailedError, Deployment, Platform
 
 from .conftest import Containers
@@ -45,34 +45,20 @@ DISK_MB = 400
 
 
 @contextlib.contextmanager
-def disk(folder: Path) -> Iterator[Path]:
-    """Mounts a disk at `folder`."""
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "none", folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-@contextlib.contextmanager
-def full(folder: Path) -> Iterator[None]:
+def full(disk: Path) -> Iterator[None]:
     """Fills the disk for the block."""
-    ballast = folder / "ballast"
-    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
-        while True:
-            file.write(bytes(4096))
+    filler = fill(disk)
     try:
         yield
     finally:
-        ballast.unlink()
+        filler.unlink()
 
 
 @pytest.fixture(scope="module")
 def disks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
     """Returns the disk of an engine, and that of a platform."""
     folder = tmp_path_factory.mktemp("disks")
-    with disk(folder / "engine") as engine, disk(folder / "home") as home:
+    with small_disk(folder / "engine", DISK_MB) as engine, small_disk(folder / "home", DISK_MB) as home:
         yield engine, home
 
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,12 +46,22 @@ image = "{image}"
 mode = "none"
 """
 KIND = "fastmcp4"
-CLIENTS = ("fastmcp", "mcp2", "ts_client", "ts_sdk")
+CLIENTS = ("fastmcp", "mcp1", "mcp2", "ts_client", "ts_sdk")
 REDEPLOYS = 3
 # It can be inspected here, and does not start in an image.
 BREAKS_THERE = """
 if os.path.exists("/opt/homeport/start.py"):
     raise SystemExit("cannot start here")
+"""
+# Its tools do what those of a broken server do.
+BROKEN = """
+@mcp.tool()
+def read() -> str:
+    return {}["nothing"]
+
+@mcp.tool()
+def leave() -> str:
+    os._exit(3)
 """
 # The answers of each kind of client between two deploys.
 ANSWERS = 20
@@ -160,7 +170,7 @@ def _inside(folder: Path) -> None:
     ):
         site.use(cluster.kubeconfig())
         say("cluster:", site.homeport.run("doctor", "--target", "kubernetes")["checks"])
-        for part in (rollouts, clients, stalls, rights, quota, locked_registry, sessions, removal):
+        for part in (rollouts, clients, stalls, errors, rights, quota, locked_registry, sessions, removal):
             begun = time.monotonic()
             say(f"{part.__name__}: {part(site, cluster)} ({time.monotonic() - begun:.0f} s)")
 
@@ -256,6 +266,37 @@ def rights(site: Site, cluster: ControlPlane) -> str:
     return "\n  ".join(said)
 
 
+def errors(site: Site, _cluster: ControlPlane) -> str:
+    """Reaches a project through the API, breaks it, ends it by a call, and reads of both in the pods' logs."""
+    project = site.project("broken", "replicas = 1")
+    site.edit(project, BROKEN)
+    site.deploy(project)
+    assert site.run("call", "broken", "add", "a=2", "b=40")["content"][0]["text"].startswith("42 v1")
+    assert site.refused("call", "broken", "read")["category"] == "tool"
+    site.refused("call", "broken", "leave")
+    seen = _wait_for(lambda: {each["type"]: each for each in site.run("errors", "broken")["errors"]}, 2)
+    assert (seen["KeyError"]["name"], seen["crash"]["name"]) == ("read", "leave"), seen
+    number = str(seen["KeyError"]["id"])
+    assert site.run("errors", "broken", number, "resolve")["state_release"] == "v1"
+    assert [each["type"] for each in site.run("errors", "broken")["errors"]] == ["crash"]
+    site.edit(project, BROKEN)
+    site.deploy(project)
+    assert site.refused("call", "broken", "read")["category"] == "tool"
+    back = _wait_for(lambda: site.run("errors", "broken")["errors"], 1)[0]
+    assert (str(back["id"]), back["state"], back["state_release"]) == (number, "regressed", "v2"), back
+    site.run("destroy", "broken", "--yes")
+    return f"{back['type']} in {back['where']} has {back['state']}; {seen['crash']['message']}"
+
+
+def _wait_for(ask: Callable[[], Any], count: int) -> Any:
+    """Returns an answer with so many members: what a pod prints is in its log a moment later."""
+    end = time.monotonic() + WAIT_S
+    while len(found := ask()) != count:
+        assert time.monotonic() < end, found
+        time.sleep(0.5)
+    return found
+
+
 def quota(site: Site, cluster: ControlPlane) -> str:
     path = "/api/v1/namespaces/default/resourcequotas"
     cluster.api("POST", path, {"metadata": {"name": "few"}, "spec": {"hard": {"pods": "2"}}})
@@ -323,7 +364,7 @@ def removal(site: Site, cluster: ControlPlane) -> str:
     """Destroys the projects, and looks whether anything of them is left."""
     gone = [line for name in ("notes", "kept") for line in site.run("destroy", name, "--yes")["removed"]]
     left = []
-    for kind in ("pods", "services", "secrets", "apis/apps/v1/replicasets", "apis/apps/v1/deployments"):
+    for kind in ("pods", "services", "secrets", "configmaps", "apis/apps/v1/replicasets", "apis/apps/v1/deployments"):
         group, _, plural = kind.rpartition("/")
         path = f"/{group or 'api/v1'}/namespaces/default/{plural}?labelSelector=homeport/project"
         left += [each["metadata"]["name"] for each in cluster.api("GET", path)["items"]]

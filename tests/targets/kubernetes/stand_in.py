@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from .kubelet import lead
+
 Object = dict[str, Any]
 
 KINDS = {
@@ -29,10 +31,11 @@ KINDS = {
     "pods": "Pod",
     "services": "Service",
     "secrets": "Secret",
+    "configmaps": "ConfigMap",
     "horizontalpodautoscalers": "HorizontalPodAutoscaler",
     "poddisruptionbudgets": "PodDisruptionBudget",
 }
-PATH = re.compile(r"/(?:api/v1|apis/([a-z.0-9]+)/v\d)/namespaces/([^/]+)/([a-z]+)(?:/([^/]+))?(/log)?")
+PATH = re.compile(r"/(?:api/v1|apis/([a-z.0-9]+)/v\d)/namespaces/([^/]+)/([a-z]+)(?:/([^/]+))?(/log|/portforward)?")
 REVISION = "deployment.kubernetes.io/revision"
 TOKEN = "login of the stand-in"
 READY: Object = {"phase": "Running", "containerStatuses": [{"name": "server", "restartCount": 0, "ready": True}]}
@@ -55,7 +58,8 @@ class StandIn:
 
     `outcome` returns the status of the pods of a template that was just applied; `conditions` are those of a Deployment
     whose pods are not ready. `refused` are the verbs and resources that nobody may, `absent` the groups that this
-    version does not know, `log` what every pod has printed. `requests` are methods, paths and bodies so far.
+    version does not know, `log` what every pod has printed, `served` the port of this machine where every pod
+    serves. `requests` are methods, paths and bodies so far.
     """
 
     address: str = ""
@@ -65,6 +69,7 @@ class StandIn:
     absent: set[str] = field(default_factory=set)
     log: str = ""
     namespace: str = "team"
+    served: int = 0
     objects: dict[tuple[str, str], Object] = field(default_factory=dict)
     requests: list[tuple[str, str, str]] = field(default_factory=list)
     _version: int = 0
@@ -96,12 +101,14 @@ class StandIn:
         match = PATH.fullmatch(path)
         if match is None:
             return (404, _status(404, "NotFound", "not found")) if path.split("/")[2] in self.absent else (200, {})
-        group, namespace, resource, name, log = match.groups()
+        group, namespace, resource, name, part = match.groups()
         if group in self.absent:
             return 404, _status(404, "NotFound", "the server could not find the requested resource")
         if namespace != self.namespace:
             return 404, _status(404, "NotFound", f'namespaces "{namespace}" not found')
-        if log:
+        if part == "/portforward":
+            return 403, _status(403, "Forbidden", 'pods is forbidden: User "me" cannot get resource "pods/portforward"')
+        if part:
             return 200, self.log if self.objects.get(("Pod", name)) else ""
         verb = {"GET": "get" if name else "list", "POST": "create"}.get(method, method.lower())
         if (verb, resource) in self.refused:
@@ -124,7 +131,7 @@ class StandIn:
         if there is None:
             return 404, _status(404, "NotFound", f"{name} not found")
         if verb == "patch":
-            there["metadata"].setdefault("annotations", {}).update(body["metadata"]["annotations"])
+            _merge(there, body)
         if verb == "delete":
             if body["preconditions"]["uid"] != there["metadata"]["uid"]:
                 return 409, _status(409, "Conflict", "another uid")
@@ -219,6 +226,15 @@ class StandIn:
             self._store("Pod", {"metadata": metadata, "spec": template["spec"]}, None)["status"] = status
 
 
+def _merge(there: Object, changes: Object) -> None:
+    """Changes an object as RFC 7396 says; nothing is removed so here."""
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            _merge(there.setdefault(name, {}), value)
+        else:
+            there[name] = value
+
+
 def _status(code: int, reason: str, message: str) -> Object:
     return {"kind": "Status", "code": code, "reason": reason, "message": message}
 
@@ -236,6 +252,10 @@ def stand_in() -> Iterator[StandIn]:
         protocol_version = "HTTP/1.1"
 
         def respond(self) -> None:
+            if "Upgrade" in self.headers and not self.is_refused():
+                self.close_connection = True
+                lead(self, cluster.served)
+                return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             split = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(split.query).items()}
@@ -251,6 +271,9 @@ def stand_in() -> Iterator[StandIn]:
             self.send_header("Content-Type", "text/plain" if isinstance(answer, str) else "application/json")
             self.end_headers()
             self.wfile.write(content)
+
+        def is_refused(self) -> bool:
+            return ("get", "pods/portforward") in cluster.refused or self.headers["Authorization"] != f"Bearer {TOKEN}"
 
         do_GET = do_POST = do_PATCH = do_DELETE = respond  # noqa: N815 - the names are those of http.server
 
@@ -271,8 +294,13 @@ def stand_in() -> Iterator[StandIn]:
 def logged(*messages: str, level: str = "error", **more: Object) -> str:
     """Returns a log with records of the runtime's, which have `more`, as a cluster gives it with times."""
     start = int(time.time())
-    lines = []
-    for at, message in enumerate(messages, start):
-        record = {"time": at, "level": level, "message": message, "release": "v1", **more}
-        lines.append(f"{time.strftime('%Y-%m-%dT%H:%M:%S.000000000Z', time.gmtime(at))} {json.dumps(record)}\n")
-    return "".join(lines)
+    return "".join(
+        logged_line({"time": at, "level": level, "message": message, "release": "v1", **more}, at)
+        for at, message in enumerate(messages, start)
+    )
+
+
+def logged_line(record: Object, at: float | None = None) -> str:
+    """Returns a line that a pod has printed at `at`, as a cluster gives it with its time."""
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S.000000000Z", time.gmtime(at))
+    return f"{stamp} {json.dumps(record, separators=(',', ':'))}\n"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import sys
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +14,28 @@ from typing import Any
 
 import pytest
 
+from platform_cli.clients.mcp_client import list_tools
 from platform_cli.config.image_reference import parse_reference
+from platform_cli.home import Home
 from platform_cli.images.push import push_image
 from platform_cli.images.registry import Repository
+from platform_cli.platform_client.connections import keep_token
+from tests.clients.inspecting import inspecting
 from tests.images.bases import tiny_base
 from tests.images.registries import registry
+from tests.runtime.conftest import python_with
+from tests.runtime.hosts.container.images import make_image, serving, start
+from tests.runtime.workers import MCP2
 from tests.support import SERVERS, SMALLEST, CommandFailedError, Platform, with_packages
 
-from .stand_in import READY, Object, StandIn, condition, logged, stand_in, waits
+from .stand_in import READY, Object, StandIn, condition, logged, logged_line, stand_in, waits
 
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
+ADD = """
+@mcp.tool()
+def add(a: int, b: int) -> int:
+    return a + b
+"""
 SECRET = "a value that only a Secret has"
 CONFIG = """
 [project]
@@ -99,6 +113,13 @@ def site(machine: tuple[Platform, str, str], tmp_path: Path) -> Iterator[Site]:
         made.configure()
         made.run("set-secret", "API_KEY", SECRET, "--project", "notes")
         yield made
+
+
+def raised(message: str, function: str, release: str = "v1") -> str:
+    """Returns a log with the record of an error."""
+    frame = {"file": "server.py", "function": function, "line": 7, "own": True}
+    error = {"type": "KeyError", "message": message, "method": "tools/call", "name": "find", "frames": [frame]}
+    return logged_line({"error": error, "time": 1.0, "project": "notes", "release": release})
 
 
 def names_of(cluster: StandIn) -> set[str]:
@@ -263,7 +284,88 @@ def test_metrics_are_of_the_calls_in_the_logs_of_all_pods(site: Site) -> None:
     assert row["kinds"] == {"ok": pods, "exception": pods}
     assert row["p50"] == pytest.approx(2.0, rel=0.05)
     assert [each["key"] for each in site.run("metrics", "notes", "--by", "release")["rows"]] == ["v1"]
-    assert "not recorded" in site.refused("errors", "notes")["message"]
+
+
+@pytest.mark.whole
+def test_errors_of_all_pods_are_grouped_and_resolved(site: Site) -> None:
+    site.deploy()
+    pods = len(site.cluster.of_kind("Pod"))
+    site.cluster.log = raised("'x'", "find") + raised("other", "seek") + logged("a line")
+    found = {each["message"]: each for each in site.run("errors", "notes")["errors"]}
+    assert {message: each["count"] for message, each in found.items()} == {"'x'": pods, "other": pods}
+    said = site.homeport.start("logs", "notes", "--target", "kubernetes").wait(60).stdout
+    assert {json.loads(line)["message"] for line in said.splitlines()} == {"a line"}, "errors are no lines of the log"
+
+    error = found["'x'"]
+    number = str(error["id"])
+    whole = site.run("errors", "notes", number)
+    assert (whole["where"], whole["first_release"], whole["samples"][0]["frames"][0]["line"]) == (
+        "server.py:7",
+        "v1",
+        7,
+    )
+    changed = site.run("errors", "notes", number, "resolve")
+    assert (changed["state"], changed["state_release"], changed["count"]) == ("resolved", "v1", pods)
+    site.run("errors", "notes", str(found["other"]["id"]), "mute")
+    assert site.run("errors", "notes")["errors"] == []
+    site.edit()
+    site.deploy()
+    site.cluster.log = raised("'x'", "find", "v2") + raised("other", "seek", "v2")
+    (back,) = site.run("errors", "notes")["errors"]
+    assert (back["id"], back["state"], back["state_release"]) == (error["id"], "regressed", "v2")
+    assert "no error 9" in site.refused("errors", "notes", "9", "mute")["message"]
+    site.run("destroy", "notes", "--yes")
+    assert not site.cluster.objects, "the states go with the Deployment"
+
+
+@pytest.mark.whole
+def test_states_are_kept_in_no_object_of_others(site: Site) -> None:
+    site.deploy()
+    site.cluster.log = raised("'x'", "find")
+    site.cluster.put("ConfigMap", "notes-errors")
+    before = dict(site.cluster.objects["ConfigMap", "notes-errors"])
+    (error,) = site.run("errors", "notes")["errors"]
+    assert "is not homeport's" in site.refused("errors", "notes", str(error["id"]), "mute")["message"]
+    assert site.cluster.objects["ConfigMap", "notes-errors"] == before
+
+
+@pytest.fixture
+def served(site: Site, tmp_path: Path) -> Iterator[Site]:
+    """Serves from each pod what an image of this server does, guarded by the project's token."""
+    token = site.deploy()["token"]
+    python = python_with("mcp>=2")
+    root = make_image(tmp_path / "image", MCP2 + ADD, python, auth=None)
+    container = serving(start(root, python, HOMEPORT_TOKEN=token))
+    site.cluster.served = container.port
+    yield site
+    container.end()
+
+
+@pytest.mark.whole
+def test_what_only_the_cluster_knows_is_reached_through_it(served: Site) -> None:
+    answer = served.run("tools", "notes")
+    assert answer["url"] == "http://notes.team.svc/mcp"
+    assert "add" in [tool["name"] for tool in answer["tools"]]
+    assert served.run("call", "notes", "add", "a=2", "b=40")["content"][0]["text"] == "42"
+    assert "HTTP 401" in served.refused("call", "notes", "add", "a=2", "b=40", "--token", "another")["message"]
+    served.cluster.refused = {("get", "pods/portforward")}
+    error = served.refused("tools", "notes")
+    assert 'cannot get resource "pods/portforward"' in error["message"]
+    assert "auth can-i" in error["hint"]
+    served.cluster.refused = set()
+    served.cluster.served = 1
+    assert served.refused("tools", "notes")["category"] == "server"
+    served.cluster.outcome = lambda _template: waits("ImagePullBackOff", "not found")
+    for pod in served.cluster.of_kind("Pod").values():
+        pod["status"] = waits("ImagePullBackOff", "not found")
+    assert "no pod of notes is ready" in served.refused("tools", "notes")["message"]
+
+
+@pytest.mark.whole
+def test_the_inspector_reaches_a_guarded_project_through_the_cluster(served: Site) -> None:
+    with inspecting(served.homeport, "notes", "--target", "kubernetes") as inspector:
+        assert inspector.printed["url"] == "http://notes.team.svc/mcp"
+        assert "add" in [tool["name"] for tool in list_tools(inspector.url, inspector.headers)]
 
 
 @pytest.mark.whole
@@ -275,6 +377,7 @@ def test_a_new_token_starts_the_pods_anew_in_the_same_release(site: Site) -> Non
     assert site.cluster.objects["Secret", "notes-token"]["data"] != hashes
     assert [each["release"] for each in site.run("versions", "notes")["versions"]] == ["v1"]
     assert len(site.cluster.of_kind("ReplicaSet")) == 2
+    assert "no client tokens" in site.refused("token", "list", "notes")["message"]
 
 
 @pytest.mark.whole
@@ -283,3 +386,32 @@ def test_an_older_cluster_lacks_what_counts_pods(site: Site) -> None:
     site.configure()
     site.deploy()
     assert "PodDisruptionBudget notes" not in names_of(site.cluster)
+
+
+@pytest.mark.whole
+def test_callers_sign_in_at_a_platform(site: Site, tmp_path: Path) -> None:
+    platform = Platform(tmp_path / "platform")
+    platform.run("platform", "start")
+    try:
+        issuer = platform.api.platform()["api_url"] or ""
+        signs_in = f'[auth]\nmode = "oauth"\nissuer = "{issuer}"\n'
+        site.configure(signs_in)
+        assert "at which URL" in site.refused("deploy", str(site.folder))["message"]
+        keep_token(issuer, platform.run("platform", "token", "create", "laptop")["token"], Home(site.homeport.home))
+        site.configure(f'{signs_in}[domains]\nnames = ["notes.example.com"]\n')
+        made = site.deploy()
+        assert (made["auth"], made["url"]) == ("oauth", "https://notes.example.com")
+        (resource,) = platform.run("platform", "resource", "list")["resources"]
+        assert (resource["name"], resource["urls"]) == ("notes@notes.example.com", ["https://notes.example.com"])
+        image = parse_reference(site.deployment()["spec"]["template"]["spec"]["containers"][0]["image"])
+        with Repository(image) as repository:
+            layers = json.loads(repository.manifest(image.digest or ""))["layers"]
+            app = io.BytesIO(b"".join(repository.pull(layers[-1]["digest"])))
+        with tarfile.open(fileobj=app) as tar:
+            said = json.load(tar.extractfile("opt/homeport/bundle/issuer.json") or io.BytesIO())
+        assert (said["issuer"], said["urls"]) == (issuer, ["https://notes.example.com"])
+        assert [key["alg"] for key in said["jwks"]] == ["ES256"]
+        assert not site.deploy()["changed"]
+        assert "sign_in_url" not in site.run("connect", "notes", "--client", "cursor")
+    finally:
+        platform.stop()

@@ -16,10 +16,14 @@ import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...telemetry import emit
 from ..init import BY_SIGNAL, reap
+from .cut_off import CutOffCalls
+
+if TYPE_CHECKING:
+    from .issuer import IssuerWatch
 
 # What ends a container: `docker stop` and Kubernetes send the first, a terminal the second.
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -30,8 +34,10 @@ BACKLOG = 1024
 class FirstProcess:
     """Is the part of the first process that waits for `worker`, a child that serves `listener`.
 
-    `clean` removes secrets from what the worker says over `control`. After a signal to end, the worker accepts for
-    `drain_delay_s` more seconds, finishes its requests and ends. A second signal ends it at once.
+    `clean` removes secrets from what the worker says over `control`, and `calls` has those that it is answering, None
+    where these are not kept. After a signal to end, the worker accepts for `drain_delay_s` more seconds, finishes its
+    requests and ends. A second signal ends it at once. `issuer` knows the keys of the callers' authorization server,
+    None where there is none.
     """
 
     def __init__(
@@ -41,12 +47,16 @@ class FirstProcess:
         listener: socket.socket,
         clean: Callable[[str], str],
         drain_delay_s: float,
+        calls: CutOffCalls | None,
+        issuer: IssuerWatch | None,
     ) -> None:
         self._worker = worker
         self._control = control
         self._listener = listener
         self._clean = clean
         self._drain_delay_s = drain_delay_s
+        self._calls = calls
+        self._issuer = issuer
         self._rest = b""
         self._reads = True
         self._accepts = False
@@ -65,6 +75,8 @@ class FirstProcess:
         for number in ENDING:
             signal.signal(number, lambda number, _frame: self._signals.append(number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        if self._issuer is not None:
+            self._issuer.start(self._awake)
         while (code := reap(self._worker)) is None:
             self._obey()
             self._wait()
@@ -73,16 +85,31 @@ class FirstProcess:
             os.killpg(self._worker, signal.SIGKILL)
         if self._reads:
             self._read()
-        if code and not self._has_failed and not self._signals:
-            emit("error", f"the server's process has ended ({_end_of(code)})")
+        if not self._has_failed and not self._signals:
+            self._explain(code)
         return code
+
+    def _explain(self, code: int) -> None:
+        """Writes what ended without being asked to: the worker, and with it the calls that it was answering."""
+        if self._calls is not None:
+            self._calls.write(_end_of(code), self._clean)
+        if code:
+            emit("error", f"the server's process has ended ({_end_of(code)})")
+
+    def _awake(self) -> None:
+        """Ends a wait, from another thread."""
+        # Where there is no room, enough is there to wake it.
+        with contextlib.suppress(BlockingIOError):
+            self._wake.send(b"\0")
 
     def tell(self, **order: Any) -> None:
         with contextlib.suppress(OSError):
             self._control.sendall(json.dumps(order).encode() + b"\n")
 
     def _obey(self) -> None:
-        """Does what the signals so far ask for."""
+        """Does what the signals so far ask for, and tells the worker of new keys."""
+        if self._issuer is not None and (access := self._issuer.take_changed()) is not None:
+            self.tell(do="access", access=access)
         if len(self._signals) > 1:
             os.kill(self._worker, signal.SIGKILL)
         elif self._signals and self._closes_at is None:
@@ -138,6 +165,8 @@ class FirstProcess:
         elif event == "relay":
             # There is no other worker that could have the session.
             self.tell(do="relayed", number=message["number"], taken=False)
+        elif event == "refused" and message["grant"] is None and self._issuer is not None:
+            self._issuer.want()
         elif event == "failed":
             self._has_failed = True
             emit("error", self._clean(explained(message["message"], message["hint"], message["trace"])))

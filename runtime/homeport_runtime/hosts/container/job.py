@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ServerError
+from ...guard.access import Access
 from ...guard.audit_chain import settings_of
+from ...guard.issuer_file import read_issuer
 from ...loading.environment import QUIET, REFERENCE, RESERVED, fill
 from ...loading.manifest import APP_FOLDER, FILE_NAME, KEYS
 from .files import place
 from .layout import Layout
-from .settings import Settings
+from .settings import URLS, Settings
 
 if TYPE_CHECKING:
     from ...loading.manifest_data import ManifestData
@@ -29,7 +31,8 @@ def make_job(layout: Layout, settings: Settings, environment: Mapping[str, str])
     `environment` is the container's. Raises ServerError if something is missing that the server needs.
     """
     data: ManifestData = json.loads((layout.bundle / FILE_NAME).read_bytes())
-    _check_callers(data, settings)
+    access = _access(layout, settings)
+    _check_callers(data, access)
     secrets = _secrets(data, environment)
     _make_ready(layout, data)
     return {
@@ -43,18 +46,37 @@ def make_job(layout: Layout, settings: Settings, environment: Mapping[str, str])
         "names": None if settings.names is None else [*settings.names, *data.get("domains", ())],
         "idle_s": math.inf,
         "alone": True,
-        "access": settings.access.to_data() if settings.access is not None else None,
+        "access": access.to_data() if access is not None else None,
         "relay_key": settings.relay_key,
-        "audit": settings_of(data, is_open=settings.access is None),
+        "audit": settings_of(data, is_open=access is None),
         "origin": {name: value for name in ORIGIN if (value := environment.get(f"{RESERVED}{name.upper()}"))},
     }
 
 
-def _check_callers(data: ManifestData, settings: Settings) -> None:
+def _access(layout: Layout, settings: Settings) -> Access | None:
+    """Returns who may call, None for everyone.
+
+    Raises ServerError if callers sign in, and nothing says for which URL their tokens have to be: taken from a request
+    it would be whatever a caller likes.
+    """
+    issuer = read_issuer(layout.bundle)
+    if issuer is None:
+        return settings.access
+    urls = [*settings.urls, *issuer["urls"]]
+    if not urls:
+        raise ServerError(
+            "callers sign in here, and nothing says at which URL they reach this server",
+            hint=f"give the container {URLS}=https://mcp.example.com, or the project a public name under [domains]",
+        )
+    tokens = settings.access.tokens if settings.access is not None else ()
+    return Access(tokens, {**issuer, "urls": urls})
+
+
+def _check_callers(data: ManifestData, access: Access | None) -> None:
     """Raises ServerError if nothing says who may call: whoever reaches the container's port could."""
     auth, contract = data.get("auth"), data.get("contract") or {}
     guards_itself = auth is None and contract.get("guarded")
-    if settings.access is None and auth != "none" and not guards_itself:
+    if access is None and auth != "none" and not guards_itself:
         raise ServerError(
             "callers need a bearer token here, and the container has none",
             hint="give it HOMEPORT_TOKEN, or HOMEPORT_TOKEN_HASH with the token's SHA-256; for a server that everyone "

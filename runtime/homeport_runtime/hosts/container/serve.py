@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...errors import ServerError
 from ...telemetry import emit, store_output
 from ...telemetry.lines import NO_SECRETS
 from ...telemetry.scrub import Scrubber
 from ..confinement import keep_memory_private
+from .cut_off import CutOffCalls
 from .first_process import ENDING, FirstProcess, explained
 from .job import make_job
 from .layout import Layout
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .issuer import IssuerWatch
 
 
 def main(root: Path = Path("/")) -> NoReturn:
@@ -39,6 +45,7 @@ def main(root: Path = Path("/")) -> NoReturn:
 
 def _serve(job: dict[str, Any], listener: socket.socket, drain_delay_s: float) -> NoReturn:
     ours, theirs = socket.socketpair()
+    calls = _calls()
     # A signal waits until there is a handler for it.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     worker = os.fork()
@@ -47,9 +54,27 @@ def _serve(job: dict[str, Any], listener: socket.socket, drain_delay_s: float) -
         _become_worker(theirs, listener)
     theirs.close()
     store_output(NO_SECRETS, **job["origin"])
-    first = FirstProcess(worker, ours, listener, Scrubber(job["secrets"]).text, drain_delay_s)
-    first.tell(**job)
+    clean, issuer = Scrubber(job["secrets"]).text, _issuer(job["access"])
+    first = FirstProcess(worker, ours, listener, clean, drain_delay_s, calls, issuer)
+    first.tell(**job, calls=calls.path if calls else None)
     os._exit(first.run())
+
+
+def _issuer(access: Mapping[str, Any] | None) -> IssuerWatch | None:
+    """Returns what fetches the keys of the authorization server whose tokens callers show, None if they show none."""
+    if access is None or access["oauth"] is None:
+        return None
+    # Imported late, since most images have no issuer.
+    from .issuer import IssuerWatch
+
+    return IssuerWatch(access["oauth"]["jwks_uri"], access)
+
+
+def _calls() -> CutOffCalls | None:
+    # The server serves without it, too.
+    with contextlib.suppress(OSError):
+        return CutOffCalls()
+    return None
 
 
 def _become_worker(control: socket.socket, listener: socket.socket) -> NoReturn:

@@ -18,6 +18,9 @@ DEFAULT_PORT = 8000
 DRAIN_DELAY_S = 3.0
 MAX_PORT = 65535
 CLIENT_TOKENS_FILE = "HOMEPORT_CLIENT_TOKENS_FILE"
+URLS = "HOMEPORT_URLS"
+# A scheme, a host and perhaps a port.
+ORIGIN = re.compile(r"https?://[^\s/?#@\"\\]+")
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -27,7 +30,8 @@ class Settings:
 
     `names` are the host names that it answers to beside the loopback ones, None for every name. `token` is the bearer
     token if its value was given, and `token_hash` the hash of that and of others (guard.auth); both are None if none
-    was given. `clients` are the tokens of single clients. After SIGTERM it accepts for `drain_delay_s` more seconds.
+    was given. `clients` are the tokens of single clients. `urls`, without a path, are those for which the tokens of an
+    issuer may be, beside those in the image. After SIGTERM it accepts for `drain_delay_s` more seconds.
     `relay_key` is a secret of all replicas, None where there is one alone.
     """
 
@@ -36,6 +40,7 @@ class Settings:
     token: str | None
     token_hash: str | None
     clients: tuple[ClientToken, ...]
+    urls: tuple[str, ...]
     drain_delay_s: float
     relay_key: str | None
 
@@ -66,6 +71,7 @@ class Settings:
             token=token or None,
             token_hash=",".join(hashes) or None,
             clients=_clients(environment),
+            urls=_urls(environment),
             drain_delay_s=_delay(environment),
             relay_key=environment.get("HOMEPORT_RELAY_KEY", "").strip() or None,
         )
@@ -95,6 +101,16 @@ def _clients(environment: Mapping[str, str]) -> tuple[ClientToken, ...]:
             hint="give it another name: in the audit log that is the project's own token",
         )
     return clients
+
+
+def _urls(environment: Mapping[str, str]) -> tuple[str, ...]:
+    urls = tuple(url.lower().rstrip("/") for url in _list(environment.get(URLS, "")))
+    for url in urls:
+        if not ORIGIN.fullmatch(url):
+            raise ServerError(
+                f"{URLS} has {url!r}, and not a URL without a path", hint=f"{URLS}=https://mcp.example.com"
+            )
+    return urls
 
 
 def read_port(environment: Mapping[str, str]) -> int:

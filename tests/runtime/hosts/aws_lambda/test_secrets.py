@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from platform_cli.targets.aws_lambda.errors import RECORD
+from platform_cli.targets.log_errors import RECORD
 from platform_cli.telemetry.error_event import read_error
 from tests.aws.conftest import moto
 from tests.aws.function_url import FunctionURL, make_event

@@ -19,6 +19,9 @@ import pytest
 from homeport_runtime.errors import ServerError
 from homeport_runtime.hosts.container.settings import DEFAULT_PORT, DRAIN_DELAY_S, Settings
 from platform_cli.audit.instances import is_line, verify_instances
+from platform_cli.records import read_record
+from platform_cli.telemetry.error_event import ErrorEvent, read_error
+from platform_cli.telemetry.grouping import key_of
 
 from ...conftest import DEADLINE_S, call, python_with, wait_for
 from ...workers import MCP2
@@ -36,6 +39,14 @@ def wait(name: str) -> str:
     while not Path(name).exists():
         time.sleep(0.01)
     return "waited"
+
+@mcp.tool()
+def read() -> str:
+    raise ValueError(f"{os.environ.get('KEY')} opens nothing")
+
+@mcp.tool()
+def leave() -> str:
+    os._exit(3)
 
 @mcp.tool()
 def note(text: str, secret: str) -> str:
@@ -77,6 +88,12 @@ def facts(container: Container, headers: dict[str, str] | None = None) -> dict[s
     answer = container.post(call("facts"), headers)
     found: dict[str, str] = json.loads(answer["result"]["content"][0]["text"])
     return found
+
+
+def errors_of(container: Container) -> list[tuple[ErrorEvent, dict[str, str]]]:
+    """Returns the errors in a container's output, each with all of its line."""
+    found = [(read_error(line.encode()), line) for line in container.out.read_text().splitlines()]
+    return [(error, json.loads(line)) for error, line in found if error is not None]
 
 
 def last_words(container: Container) -> str:
@@ -232,6 +249,36 @@ def test_what_the_server_changed_stays_and_the_rest_is_replaced(tmp_path: Path) 
     assert (work / "empty").is_dir()
 
 
+def test_what_the_server_raises_is_a_line_of_its_output(start_image: Start) -> None:
+    manifest = {"environment": {"KEY": "${secrets.API_KEY}"}}
+    given = {"API_KEY": "sesame-1234", "HOMEPORT_PROJECT": "tested", "HOMEPORT_RELEASE": "v7"}
+    container = serving(start_image(manifest, **given))
+    for _ in range(2):
+        assert container.post(call("read"))["result"]["isError"]
+    container.post(call("nothing of the kind"))
+    wait_for(lambda: len(errors_of(container)) == 2)
+    (first, said), (second, _) = errors_of(container)
+    assert key_of(first) == key_of(second)
+    assert (first.type, first.message, first.name) == ("ValueError", "[secret API_KEY] opens nothing", "read")
+    assert first.own[-1]["function"] == "read"
+    assert "raise ValueError" in "".join(first.own[-1]["source"])
+    assert (said["project"], said["release"]) == ("tested", "v7")
+    assert first.request in {each.get("request") for each in container.records()}
+
+
+def test_a_call_that_ends_the_server_is_an_error_of_its_own(start_image: Start) -> None:
+    container = serving(start_image(HOMEPORT_RELEASE="v7"))
+    with pytest.raises((OSError, http.client.HTTPException, AssertionError)):
+        container.post(call("leave"))
+    assert container.process.wait(DEADLINE_S) == 3
+    ((error, said),) = errors_of(container)
+    assert (error.kind, error.message) == ("crash", "the server's process has ended (exit code 3)")
+    assert (error.method, error.name, said["release"]) == ("tools/call", "leave", "v7")
+    (record,) = (each for each in container.records() if "call" in each)
+    assert read_record(json.dumps(record)), "it is one of those that metrics are made of"
+    assert (record["call"]["kind"], record["call"]["tool"], record["request"]) == ("crash", "leave", error.request)
+
+
 def test_after_a_signal_it_accepts_until_its_callers_have_heard(start_image: Start) -> None:
     container = serving(start_image(HOMEPORT_DRAIN_DELAY_S="3600"))
     answers: list[tuple[int, str]] = []
@@ -324,7 +371,7 @@ def test_the_health_check_knows_whether_it_answers(start_image: Start) -> None:
 
 
 def test_settings() -> None:
-    assert Settings.read({}) == Settings(DEFAULT_PORT, None, None, None, (), DRAIN_DELAY_S, None)
+    assert Settings.read({}) == Settings(DEFAULT_PORT, None, None, None, (), (), DRAIN_DELAY_S, None)
     both = Settings.read({"HOMEPORT_TOKEN": TOKEN, "HOMEPORT_TOKEN_HASH": "0" * 64, "HOMEPORT_NAMES": "a, b,"})
     assert (both.names, both.token, both.token_hash) == (("a", "b"), TOKEN, f"{'0' * 64},{HASH}")
     for wrong in (

@@ -1,0 +1,71 @@
+"""Tests that requirements which want another Python get one of this machine's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from platform_cli.errors import InputError
+from platform_cli.pipeline import resolve as module
+from platform_cli.pipeline.fitting import fitting_lock
+from platform_cli.pipeline.interpreter import find_interpreter
+from platform_cli.pipeline.lock import OtherPythonError, make_lock
+from platform_cli.pipeline.model import Interpreter, Lock, Requirements
+from platform_cli.pipeline.uv import resolve_with_uv
+
+OWN = find_interpreter(None, Path())
+OTHER = Interpreter(OWN.path, "4.1.7", OWN.platform)
+METADATA = "Metadata-Version: 2.1\nName: newer\nVersion: 1\nRequires-Python: <5,>=4\n"
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Requirements:
+    """Makes a package that no Python of today can run, in a folder that is its index."""
+    with ZipFile(tmp_path / "newer-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("newer-1.dist-info/METADATA", METADATA)
+        wheel.writestr("newer-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr("newer-1.dist-info/RECORD", "")
+    return Requirements(f"--no-index\n--find-links {tmp_path}\nnewer\n", "pypi:newer")
+
+
+def test_what_a_package_wants_is_read_from_uv(newer: Requirements, tmp_path: Path) -> None:
+    with pytest.raises(OtherPythonError, match="pypi:newer cannot be resolved") as caught:
+        make_lock(newer, OWN, tmp_path)
+    assert caught.value.python == ">=4,<5"
+    assert "python_version" in str(caught.value.hint)
+
+
+def test_another_python_serves_and_is_remembered(
+    newer: Requirements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    notes: list[str] = []
+    monkeypatch.setattr(
+        module, "resolve_with_uv", lambda args, **more: "newer==1\n" if asked else resolve_with_uv(args, **more)
+    )
+
+    def find(python: str) -> Interpreter:
+        asked.append(python)
+        return OTHER
+
+    def locked() -> tuple[Interpreter, Lock, bool]:
+        return fitting_lock(newer, OWN, find, tmp_path, notes.append)
+
+    interpreter, lock, cached = locked()
+    assert (interpreter, lock.python, cached) == (OTHER, "4.1", False)
+    assert notes == ["Python 4.1.7 serves, since pypi:newer wants >=4,<5"]
+    monkeypatch.setattr(module, "resolve_with_uv", None)
+    assert locked() == (OTHER, lock, True)
+    assert asked == [">=4,<5"] * 2
+
+
+def test_where_there_is_no_other_python_it_is_asked_again(newer: Requirements, tmp_path: Path) -> None:
+    def find(python: str) -> Interpreter:
+        raise InputError(f"no {python}")
+
+    for _ in range(2):
+        with pytest.raises(InputError, match="no >=4,<5"):
+            fitting_lock(newer, OWN, find, tmp_path, print)
+    assert not list(tmp_path.glob("locks/*"))

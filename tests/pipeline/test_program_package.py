@@ -1,0 +1,64 @@
+"""Tests which files of a layer become files of the app, and when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from platform_cli.config.project import Program
+from platform_cli.errors import InspectError
+from platform_cli.pipeline.model import Layer
+from platform_cli.pipeline.program_package import is_known, program_package, remember, writes_beside_itself
+
+HASH = "ab" * 32
+PROGRAM = Program("tools.clock.server", "main", "clock")
+
+
+@pytest.fixture
+def layer(tmp_path: Path) -> Layer:
+    path = tmp_path / "layers" / HASH
+    files = {
+        "tools/clock/server.py": "one",
+        "tools/clock/zones.json": "two",
+        "tools/other/__init__.py": "three",
+        "bin/clock": "four",
+        "clock-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: clock\nVersion: 1\n",
+        "clock-1.dist-info/RECORD": "tools/clock/server.py,,\ntools/clock/zones.json,,\nbin/clock,,\n../../bin/x,,\n"
+        "clock-1.dist-info/METADATA,,\ntools/clock/__pycache__/server.pyc,,\n",
+        "other-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: other\nVersion: 1\n",
+        "other-1.dist-info/RECORD": "tools/other/__init__.py,,\n",
+    }
+    for name, text in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_text(text)
+    return Layer(path, HASH)
+
+
+def test_the_package_of_a_program_is_taken_and_nothing_else(layer: Layer) -> None:
+    package = program_package(PROGRAM, layer)
+    assert [file.path for file in package.files] == ["tools/clock/server.py", "tools/clock/zones.json"]
+    assert (package.roots, package.folder) == (("",), layer.path)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            f"clock raised OSError: [Errno 30] Read-only file system: '/h/layers/{HASH}/tools/logs' before it served",
+            True,
+        ),
+        (f"clock raised PermissionError: [Errno 13] Permission denied: '/h/layers/{HASH}/x.db'", True),
+        ("clock raised OSError: [Errno 30] Read-only file system: '/usr/lib/x'", False),
+        (f"clock raised FileNotFoundError: [Errno 2] No such file or directory: '/h/layers/{HASH}/x'", False),
+    ],
+)
+def test_only_what_may_not_be_written_in_the_layer_counts(layer: Layer, message: str, *, expected: bool) -> None:
+    assert writes_beside_itself(InspectError(message), layer) is expected
+
+
+def test_a_program_is_remembered_for_its_layer(layer: Layer, tmp_path: Path) -> None:
+    assert not is_known(PROGRAM, layer, tmp_path)
+    remember(PROGRAM, layer, tmp_path)
+    assert is_known(PROGRAM, layer, tmp_path)
+    assert not is_known(PROGRAM, Layer(layer.path, "cd" * 32), tmp_path)
