@@ -77,6 +77,7 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
     from ..platform_client.issuing import issuer_file
 
     home, settings = open_home(), project.in_container
+    issuer = issuer_file(project, home)
     architecture = architecture_of(settings.architecture)
     built = build(
         project, home, stages, _inspector(project, home), output.note, lambda own: packages_for(own, architecture)
@@ -87,7 +88,6 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
         base = base_for(built.bundle.manifest, settings, home, anew=project.upgrade == ())
     name = project.name or default_name(built.bundle.manifest["contract"], project)
     with stages.run("image"):
-        issuer = issuer_file(project, home) if project.issuer is not None else None
         return build_image(built, project, name, base, home, git_labels(project.folder), issuer), name
 
 

@@ -88,7 +88,8 @@ def workload_of(project: Project, name: str, image: Reference, claim: str | None
 
 def check_has_name(project: Project) -> None:
     """Raises ConfigError if callers sign in, and there is no URL for which their tokens may be."""
-    if project.issuer is not None and not any(map(is_public, project.domains)):
+    signs_in = project.auth == "oauth" and project.issuer is not None
+    if signs_in and not any(map(is_public, project.domains)):
         raise ConfigError(
             "callers sign in, and nothing says at which URL they reach the pods",
             hint='names = ["notes.example.com"] under [domains], which an Ingress or a Gateway leads to the Service',

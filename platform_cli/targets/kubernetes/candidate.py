@@ -56,6 +56,7 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
     if project.name is not None:
         check_name_fits(project.name)
     values = _needed_secrets(project, cluster)
+    issuer = issuer_file(project, home)
     architecture = architecture_of(settings.architecture)
     inspector = ProcessInspector(home, values)
     built = build(project, home, stages, inspector, note, lambda own: packages_for(own, architecture))
@@ -63,7 +64,7 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
     with stages.run("base"):
         base = base_for(built.bundle.manifest, settings, home, anew=project.upgrade == ())
     with stages.run("image"):
-        image = build_image(built, project, name, base, home, issuer=issuer_file(project, home))
+        image = build_image(built, project, name, base, home, issuer=issuer)
     tag = image.digest.removeprefix("sha256:")[:TAG]
     reference = Reference(repository.registry, repository.repository, tag, image.digest)
     desired = _desired(
@@ -93,7 +94,7 @@ def _desired(project: Project, built: Built, image: Image, workload: Workload, n
         named=project.name is not None,
         host=next(filter(is_public, project.domains), None),
         has_token=not workload.is_open,
-        issuer=project.issuer.url if project.issuer else None,
+        issuer=project.issuer.url if project.issuer and project.auth == "oauth" else None,
     )
 
 
