@@ -121,8 +121,10 @@ def measure(docker: str, place: Place, number: int) -> dict[str, dict[str, tuple
     return found
 
 
-def prepare(root: Path, address: str, laptop: Platform) -> Place:
+def prepare(docker: str, root: Path, address: str, laptop: Platform) -> Place:
     base = push_base(address, root)
+    # BuildKit alone does not note that the registry has it, and `docker push` would send it.
+    timed([docker, "pull", base])
     server = root / "server"
     shutil.copytree(SERVERS / "fastmcp4", server, ignore=shutil.ignore_patterns("__pycache__"))
     (server / "fastmcp.toml").write_text(f'[project]\nname = "server"\n[deployment.container]\nbase = "{base}"\n')
@@ -150,7 +152,7 @@ def main() -> None:
     with folder("homeport-benchmark-") as root, platform() as laptop:
         (root / "registry").mkdir()
         with registry(root / "registry") as running:
-            place = prepare(root, running.address, laptop)
+            place = prepare(options.docker, root, running.address, laptop)
             for number in range(options.rounds):
                 for stage, found in measure(options.docker, place, number).items():
                     for name, value in found.items():

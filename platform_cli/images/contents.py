@@ -214,6 +214,10 @@ def _leave(layer: Layer, bytecode: Iterable[tuple[str, bytes]], scratch: Path) -
         target = layer.path / name
         if not target.exists():
             new.write_bytes(content)
+            # Servers may have users of their own.
+            new.chmod(0o644)
             with contextlib.suppress(OSError):
-                target.parent.mkdir(exist_ok=True)
+                if not target.parent.exists():
+                    target.parent.mkdir()
+                    target.parent.chmod(0o755)
                 new.replace(target)

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -106,11 +107,18 @@ def test_packages_are_the_same_wherever_they_are_made(tmp_path: Path, layer: Lay
 
 
 def test_what_is_loaded_here_gets_its_bytecode_in_the_layer(tmp_path: Path, layer: Layer) -> None:
+    shutil.rmtree(layer.path / "__pycache__")
     name = f"__pycache__/six.cpython-{OWN.minor.replace('.', '')}.pyc"
     layers = Layers(Home(tmp_path))
-    made = layers.packages(LOCK, layer, OWN, loaded_here=["six", "six.moves", "broken", "json"])
+    umask = os.umask(0o077)
+    try:
+        made = layers.packages(LOCK, layer, OWN, loaded_here=["six", "six.moves", "broken", "json"])
+    finally:
+        os.umask(umask)
+    assert [*layer.path.rglob("*.pyc")] == [layer.path / name]
     assert (layer.path / name).read_bytes() == content_of(layers, made)[f"opt/homeport/layer/{name}"]
-    assert [file.name for file in (layer.path / "__pycache__").iterdir() if "310" not in file.name] == [Path(name).name]
+    modes = [(layer.path / path).stat().st_mode & 0o777 for path in ("__pycache__", name)]
+    assert modes == [0o755, 0o644], "servers with users of their own read it, too"
 
 
 def test_processors_do_not_change_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
