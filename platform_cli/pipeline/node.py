@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -33,6 +34,14 @@ _LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
 _OUT_OF_SYNC = "are in sync"
 # The number of lines of a failed program's output that are shown.
 _SHOWN = 6
+
+
+class NpmError(BuildError):
+    """Says that npm, or a script that it ran, failed: `path` is the folder of the package, empty if it named none."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message, hint="Run it by hand to see all that it says.")
+        self.path = path
 
 
 def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, bool]:
@@ -145,32 +154,17 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
 
 def _run_scripts(lock: str, folder: Path) -> None:
     """Runs the installed packages' own scripts, and removes an optional package whose script fails, as npm does."""
-    try:
-        _npm_with_scripts(["rebuild"], folder)
-    except BuildError:
-        failing = [path for path in _optional_with_scripts(lock) if not _builds(path, folder)]
-        if not failing:
-            raise
-        for path in failing:
-            shutil.rmtree(folder / path)
-        _npm_with_scripts(["rebuild"], folder)
-
-
-def _optional_with_scripts(lock: str) -> list[str]:
-    """Returns the folders of the packages in a lock that have a script and may be missing."""
     packages = json.loads(lock).get("packages") or {}
-    return [path for path, package in packages.items() if package.get("optional") and package.get("hasInstallScript")]
-
-
-def _builds(path: str, folder: Path) -> bool:
-    """Tells whether the package at `path` builds; one that is not for this machine was not installed."""
-    if not (folder / path).is_dir():
-        return True
-    try:
-        _npm_with_scripts(["rebuild", path.rpartition(f"{MODULES}/")[2]], folder)
-    except BuildError:
-        return False
-    return True
+    optional = {path for path, package in packages.items() if package.get("optional")}
+    while True:
+        try:
+            return _npm_with_scripts(["rebuild"], folder)
+        except NpmError as error:
+            failed = next((path for path in optional if error.path.endswith(f"/{path}")), None)
+            if failed is None:
+                raise
+            optional.remove(failed)
+            shutil.rmtree(folder / failed)
 
 
 def _text(file: Path) -> str | None:
@@ -263,7 +257,8 @@ def _run(
         raise BuildError(f"`{' '.join(command)}` took longer than {TIMEOUT_S:g} s", hint="Run it by hand.") from None
     if done.returncode:
         said = mask("\n".join(_reason(done.stdout, done.stderr)))
-        raise BuildError(f"`{' '.join(command)}` failed:\n{said}", hint="Run it by hand to see all that it says.")
+        path = re.search(r"(?m)^npm (?:error|ERR!) path (.+)$", done.stderr)
+        raise NpmError(f"`{' '.join(command)}` failed:\n{said}", path[1] if path else "")
     return done.stdout
 
 

@@ -43,7 +43,9 @@ PREFORK_S = 0.01
 REHEARSAL = "homeport_runtime.hosts.rehearsal"
 # The modules that every worker needs to serve; an inspection does not, and so does not report them.
 SERVING_MODULES = (
+    "homeport_runtime.guard.audit",
     "homeport_runtime.guard.judge",
+    "homeport_runtime.guard.operations",
     "homeport_runtime.guard.sign_in",
     "homeport_runtime.hosts.confinement",
     "homeport_runtime.hosts.http_server",

@@ -73,6 +73,7 @@ def answer(request: dict[str, Any]) -> None:
     result: dict[str, Any] = {}
     if method == "initialize":
         initialize_params.update(params)
+        send({"method": "notifications/message", "params": {"level": "info", "data": "before the answer"}})
         result = {
             "protocolVersion": "2025-06-18",
             "capabilities": {
