@@ -200,6 +200,14 @@ def wait_for_answers(running: Load) -> None:
         time.sleep(0.1)
 
 
+def wait_for_pods(cluster: ControlPlane, name: str, count: int) -> None:
+    """Waits until a project has no more pods than that, those that are about to end included."""
+    path, end = f"/api/v1/namespaces/default/pods?labelSelector=homeport/project={name}", time.monotonic() + WAIT_S
+    while len(pods := cluster.api("GET", path)["items"]) > count:
+        assert time.monotonic() < end, [pod["metadata"]["name"] for pod in pods]
+        time.sleep(0.1)
+
+
 def rollouts(site: Site, cluster: ControlPlane) -> str:
     """Runs every kind of client while releases follow each other."""
     project = site.project("notes")
@@ -337,6 +345,8 @@ def sessions(site: Site, cluster: ControlPlane) -> str:
     _make_volume(site, cluster)
     project = site.project("kept", 'replicas = 2\nclaim = "files"', sessions=True)
     site.deploy(project)
+    # A session of the pod before, which has not that volume, would end with it.
+    wait_for_pods(cluster, "kept", 2)
     with load(service_url(cluster, "kept"), SESSIONS) as running:
         wait_for_answers(running)
         assert len(running.lives) == 2, "two pods answer"
