@@ -7,6 +7,8 @@ cpu      processor time of a call with 16 connections: that of all the container
          processes, of docker-proxy, and of the engine, which writes the log there. All have the same Python, and no
          worker starts or ends meanwhile.
 memory   PSS of the container in which nothing runs but its zygote, and of the zygote outside with its keeper
+import   processor time of `import fastmcp` in the image, and without its bytecode; neither has that of Python's own
+         modules, which Docker's official images lack, too
 load     bytes that the engine gets for an edit of the server's file
 
 Beside other work `cpu` says little: all containers of a machine together have the share of one process outside, and
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from platform_cli.images.places import PACKAGES
 from tests.images.registries import registry
 from tests.targets.container.engines import push_base
 
@@ -41,6 +44,13 @@ from .throughput import CONNECTIONS, measure, split_processors
 Sides = dict[str, tuple[int, Callable[[], list[int]]]]
 CONTAINED, PROCESS, PUBLISHED = "contained", "process", "published"
 CONFIG = '[auth]\nmode = "none"\n[scaling]\nidle_s = {idle_s}\n[deployment.container]\nbase = "{base}"\n'
+IMPORT = f"""
+import sys, time
+sys.path.append("/{PACKAGES}")
+started = time.process_time()
+import fastmcp
+print(time.process_time() - started)
+"""
 # The container stays ten times as long as an idle worker: until the other side was measured.
 SLEEPING, AWAKE = 3, 3600
 
@@ -62,17 +72,30 @@ class Engine:
         container.reload()
         return descendants(container.attrs["State"]["Pid"])
 
-    @contextlib.contextmanager
-    def published(self, layout: Path, root: Path) -> Iterator[tuple[int, list[int]]]:
-        """Port and processes of an image that serves without a platform."""
+    def load(self, layout: Path, root: Path) -> str:
+        """The id of the image that is in a layout."""
         archive = root / "image.tar"
         with tarfile.open(archive, "w") as tar:
             for path in layout.iterdir():
                 tar.add(path, path.name)
         with archive.open("rb") as file:
             [image] = self._client.images.load(file)
+        found: str = image.id
+        return found
+
+    def output(self, image: str, command: list[str]) -> str:
+        """What a program in a container of the image writes."""
+        program, *arguments = command
+        said: bytes = self._client.containers.run(
+            image, arguments, entrypoint=[program], network_mode="none", read_only=True, remove=True
+        )
+        return said.decode()
+
+    @contextlib.contextmanager
+    def published(self, image: str) -> Iterator[tuple[int, list[int]]]:
+        """Port and processes of an image that serves without a platform."""
         port = free_port()
-        container = self._client.containers.run(image.id, detach=True, ports={"8000/tcp": ("127.0.0.1", port)})
+        container = self._client.containers.run(image, detach=True, ports={"8000/tcp": ("127.0.0.1", port)})
         try:
             wait_for_answer(port)
             handing_on = proxy(port)
@@ -133,6 +156,18 @@ def cpu(sides: Sides, rounds: int, seconds: float) -> None:
     show_ratio("container cpu of a call, by docker run", median_of(found[CONTAINED], found[PUBLISHED]), "<= 0.95")
 
 
+def bytecode(engine: Engine, image: str, rounds: int) -> None:
+    python = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    # What Python finds beside its sources is not looked for with a prefix.
+    ways = {"with": [python, "-S"], "without": [python, "-S", "-X", "pycache_prefix=/none"]}
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds):
+        for name in in_turn(ways, number):
+            found[name].append(float(engine.output(image, [*ways[name], "-c", IMPORT])))
+    show("".join(f"import {name} bytecode {statistics.median(each):.2f} s  " for name, each in found.items()))
+    show_ratio("image import of fastmcp, by that without bytecode", median_of(*found.values()), "<= 0.7")
+
+
 def memory(running: Platform, engine: Engine, ports: dict[str, int]) -> None:
     for name, port in ports.items():
         timed_call(port)
@@ -186,7 +221,9 @@ def main() -> None:
             memory(running, engine, ports)
             deploy(running, server, CONFIG.format(base=base, idle_s=AWAKE))
             running.run("image", str(server), "--output", str(root / "layout"))
-            with engine.published(root / "layout", root) as (port, processes):
+            image = engine.load(root / "layout", root)
+            bytecode(engine, image, options.rounds)
+            with engine.published(image) as (port, processes):
                 control = running.process
                 sides: Sides = {
                     CONTAINED: (ports[CONTAINED], lambda: [*engine.processes(engine.container()), control]),

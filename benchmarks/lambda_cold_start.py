@@ -56,10 +56,10 @@ ROWS = {
 }
 
 
-def first_answer(front: FunctionURL, body: dict[str, Any]) -> float:
+def first_answer(front: FunctionURL, body: dict[str, Any], headers: dict[str, str] = HEADERS) -> float:
     """Seconds until a sandbox that has answered nothing yet has answered rightly: a new one where there is none."""
     started = time.perf_counter()
-    answer = front.invoke(make_event("POST", "/mcp", HEADERS, json.dumps(body).encode()))
+    answer = front.invoke(make_event("POST", "/mcp", headers, json.dumps(body).encode()))
     whole = b""
     while (chunk := answer.chunks.get(timeout=60)) is not None:
         whole += chunk

@@ -19,7 +19,7 @@ from typing import Any
 
 from homeport_runtime.loading import packed
 from platform_cli.pipeline.model import Interpreter
-from platform_cli.targets.aws_lambda.bytecode import compile_files, sources_of
+from platform_cli.targets.aws_lambda.bytecode import compile_files, compile_in_place, sources_of
 from tests.aws.function_url import FunctionURL, make_event
 from tests.aws.sandbox import DEADLINE_S, PRELUDE_END, Function
 from tests.runtime.conftest import python_with
@@ -46,7 +46,7 @@ def functions(source: str = kind_source("fastmcp4"), *, json_response: bool = Tr
     check_emulator()
     with folder("homeport-benchmark-") as root:
         fronts = {
-            "homeport": FunctionURL(_homeport_function(root / "homeport", source), root),
+            "homeport": FunctionURL(homeport_function(root / "homeport", source), root),
             "Mangum": FunctionURL(_mangum_function(root / "Mangum", source, json_response=json_response), root),
         }
         try:
@@ -83,18 +83,21 @@ def check_emulator() -> None:
         raise SystemExit("the emulator of Lambda needs root on Linux, and unshare")
 
 
-def _homeport_function(into: Path, source: str) -> Function:
+def homeport_function(into: Path, source: str, variables: Mapping[str, str] | None = None, **manifest: Any) -> Function:
+    """The function as homeport lays it out, with its bytecode; `manifest` adds to the bundle's."""
     python = python_with(*PACKAGES)
     workers = Workers(lambda: into / "inspection")
     (into / "inspection").mkdir(parents=True)
     report = workers.start(source, python, mode="inspect", record=True).expect("inspected")
     workers.close()
-    function = lay_out(into, source, *PACKAGES, contract=report["contract"])
+    function = lay_out(into, source, *PACKAGES, variables=variables, contract=report["contract"], **manifest)
     (function.task / "discovery.json").write_text(json.dumps(report["discovery"]))
     packages = function.opt / "python"
     sources = {name: packages / name for name in sources_of(report["modules"]) if (packages / name).exists()}
     own = Interpreter(Path(python), sysconfig.get_python_version(), "")
     (packages / packed.FILE_NAME).write_bytes(packed.pack_bytecode(compile_files(sources, own)))
+    runtime = sorted((packages / "homeport_runtime").rglob("*.py"))
+    compile_in_place({file.relative_to(packages).as_posix(): file for file in runtime}, own)
     return function
 
 

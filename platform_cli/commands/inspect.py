@@ -34,7 +34,8 @@ def inspect_command(server: str, token: str | None, headers: tuple[str, ...], as
         if endpoint.has_token and "authorization" not in map(str.lower, given):
             raise InputError(
                 f"{server} wants a token, and this machine does not have it",
-                hint="--token TOKEN takes one; `homeport token create NAME --client inspector` makes one",
+                hint="--token TOKEN takes one; `homeport token create NAME --client inspector` makes one, "
+                "on Kubernetes `homeport new-token NAME`",
             )
         for number in (signal.SIGTERM, signal.SIGHUP):
             # Then the Inspector ends as with Ctrl-C, which it else would not do with the terminal.

@@ -50,7 +50,7 @@ def kubernetes_command(
     """Write the Kubernetes objects that run an image of PATH."""
     from ..kubernetes.objects import MANAGER, ingress, plain_objects
     from ..kubernetes.operator import operator_object
-    from ..kubernetes.workload import workload_of
+    from ..kubernetes.workload import check_has_name, workload_of
     from ..targets.local.places import named_in_source
 
     reference = _reference(image)
@@ -63,6 +63,7 @@ def kubernetes_command(
         raise InputError(f"{file} is there, and homeport has not written it", hint="--to another file")
     output = Output(as_json=as_json)
     project = read_project(path, name, (), stage=stage)
+    check_has_name(project)
     workload = workload_of(project, project.name or default_name(named_in_source(project), project), reference, claim)
     if project.sessions and project.scaling.workers > workload.high:
         output.note("sessions = true: one pod, unless --claim names a volume that several pods may mount")

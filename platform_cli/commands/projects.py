@@ -10,8 +10,9 @@ import click
 from ..errors import InputError
 from ..findings.exposure import is_open_to_others
 from ..targets.front_lines import front_lines
-from .options import json_option, running_target, target_option
+from .options import configured_here, json_option, running_target, target_option
 from .output import Output, table
+from .registration import end_registration
 from .removals import confirm_removal, yes_option
 
 if TYPE_CHECKING:
@@ -157,7 +158,11 @@ def destroy_command(name: str, yes: bool, as_json: bool) -> None:
     target, output = running_target(changes=True), Output(as_json=as_json)
     removal = target.removal(name)
     confirm_removal(output, name, removal, yes=yes)
+    here = configured_here()
+    url = target.status(name)["url"] if here.issuer is not None else None
     target.destroy(name)
+    if url is not None:
+        end_registration(here, url, output)
     kept = f"what is not homeport's stays: {'; '.join(removal.kept)}" if removal.kept else "nothing of it is kept"
     data = {"ok": True, "project": name, "destroyed": True, "removed": removal.gone, "kept": removal.kept}
     output.result(data, f"{name} is gone, and {kept}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..addresses import is_readable_on_the_way, read_http_url
 from ..config.project import Project
+from ..errors import HomeportError
 from ..home import open_home
 from .output import Output
 
@@ -29,9 +30,7 @@ def registration_of(project: Project) -> Registration | None:
     return Registration.of(project, open_home())
 
 
-def register(
-    registration: Registration, project: Project, status: Status | DeployedStatus, output: Output
-) -> ListedResource | None:
+def register(registration: Registration, project: Project, status: Status | DeployedStatus, output: Output) -> None:
     """Registers the project at the URLs by which it is reached, and says so."""
     from ..platform_client.issuing import public_urls
 
@@ -41,10 +40,8 @@ def register(
             f"nobody can sign in at {status['url']}, where tokens would be readable on the way: give it a public name "
             "under [domains]"
         )
-        return None
-    registered = registration.carry_out(name, urls)
-    output.note(registered_line(registered, project))
-    return registered
+        return
+    output.note(registered_line(registration.carry_out(name, urls), project))
 
 
 def register_later(registration: Registration, project: Project, name: str, output: Output) -> None:
@@ -55,6 +52,24 @@ def register_later(registration: Registration, project: Project, name: str, outp
         output.note(registered_line(registration.carry_out(name, urls), project))
     else:
         output.note("nobody can sign in yet; once its URL is known: `homeport platform resource add --url URL`")
+
+
+def end_registration(project: Project, url: str, output: Output) -> None:
+    """Ends the registrations of `url` at the project's issuer, where that is a platform that this machine knows."""
+    if project.issuer is None:
+        return
+    from ..platform_client.issuing import find_issuing_platform
+
+    try:
+        platform = find_issuing_platform(project.issuer, open_home())
+        if platform is None:
+            return
+        for resource in platform.resources():
+            if url in resource["urls"]:
+                platform.remove_resource(resource["name"])
+                output.note(f"{resource['name']} gets no more tokens")
+    except HomeportError as error:
+        output.note(f"it is registered at {project.issuer.url} still: {error.message}")
 
 
 def _safe(urls: Iterable[str]) -> list[str]:

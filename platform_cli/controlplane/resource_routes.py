@@ -7,7 +7,9 @@ from pydantic import BaseModel
 
 from ..api.resource import IssuerKeys, ListedResource, LoginApp, ResourceRemoved
 from ..config.issuers import Login
+from ..config.issuers import login as read_service
 from ..config.names import check_name
+from ..errors import InputError
 from ..signin.model import ProtectedProject
 from ..signin.resources import read_origin
 from .platform import Platform
@@ -61,9 +63,17 @@ def _read(project: str, body: ResourceAsked) -> ProtectedProject:
         tuple(body.baseline),
         {scope: tuple(contained) for scope, contained in body.implies.items()},
         None if users is None else {user: tuple(most) for user, most in users.items()},
-        Login(login["service"], login["client_id"]) if login else None,
+        Login(_service(login["service"]), login["client_id"]) if login else None,
         is_elsewhere=True,
     )
+
+
+def _service(value: str) -> str:
+    """Raises InputError for what is no place where people sign in."""
+    try:
+        return read_service(value)
+    except ValueError as error:
+        raise InputError(f"auth.login {error}") from None
 
 
 def _listed(resource: ProtectedProject) -> ListedResource:

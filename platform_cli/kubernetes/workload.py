@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..config.hosts import is_public
 from ..config.image_reference import Reference
 from ..config.project import Project
+from ..errors import ConfigError
 from ..secrets.references import referenced
 
 
@@ -82,3 +84,12 @@ def workload_of(project: Project, name: str, image: Reference, claim: str | None
         stop_first=project.stop_first,
         pull_secret=project.on_kubernetes.pull_secret,
     )
+
+
+def check_has_name(project: Project) -> None:
+    """Raises ConfigError if callers sign in, and there is no URL for which their tokens may be."""
+    if project.issuer is not None and not any(map(is_public, project.domains)):
+        raise ConfigError(
+            "callers sign in, and nothing says at which URL they reach the pods",
+            hint='names = ["notes.example.com"] under [domains], which an Ingress or a Gateway leads to the Service',
+        )

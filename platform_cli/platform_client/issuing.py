@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from homeport_runtime.guard.scopes import Scopes
 
@@ -34,13 +35,24 @@ def find_issuing_platform(issuer: Issuer, home: Home) -> PlatformClient | None:
     everybody else's authorization server.
     """
     here = PlatformClient(home)
-    if here.is_running() and here.other_version is None and here.issuer_keys()["issuer"] == issuer.url:
+    if _is_issuer(here, issuer):
         return here
+    if urlsplit(issuer.url).path:
+        # A platform's has none.
+        return None
     # A token of HOMEPORT_TOKEN goes to the platform that was named with it, and to nobody whom a project names.
     if os.environ.get(PLATFORM_VARIABLE) == issuer.url:
         return PlatformClient(home, remote=find_remote(issuer.url, home))
     token = kept_token(issuer.url, home)
     return PlatformClient(home, remote=Remote(issuer.url, token)) if token else None
+
+
+def _is_issuer(here: PlatformClient, issuer: Issuer) -> bool:
+    try:
+        return here.issuer_keys()["issuer"] == issuer.url
+    except HomeportError:
+        # None runs here, or one that is older.
+        return False
 
 
 def issuer_file(project: Project, home: Home) -> bytes | None:

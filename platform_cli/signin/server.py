@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..config.issuers import GITHUB
 from ..errors import InputError, NotFoundError
 from .access_tokens import ACCESS_S, REMOTE_ACCESS_S, sign_access_token
-from .authorization import Pairs, answer_url, find_resource, parameter
+from .authorization import Pairs, answer_url, find_resource, parameter, resources_of
 from .browsers import Browsers
 from .documents import Documents
 from .grants import Grants, new_grant_id
@@ -248,7 +248,10 @@ class AuthorizationServer:
         if resource is not None and (found is None or found[0].name != grant.project):
             raise OAuthError("invalid_target", "the grant is for another resource")
         project = self.projects.find(grant.project)
-        allowed = allowed_scopes(project, grant.user, grant.scopes) if project else None
+        if project is None or grant.resource not in resources_of(project):
+            # Another project's server may be there now.
+            raise OAuthError("invalid_grant", "people do not sign in to this resource any more")
+        allowed = allowed_scopes(project, grant.user, grant.scopes)
         if allowed is None:
             raise OAuthError("invalid_grant", "the user may not sign in any more")
         wanted = set((scope or "").split()) or set(allowed)

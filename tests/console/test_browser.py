@@ -47,7 +47,8 @@ def forge() -> None:
 
 mcp.run()
 """
-NEWER = SERVER.replace("def say(", "def tell(")
+# A name that is longer than a phone is wide.
+NEWER = SERVER.replace("def say(", "def tell_everyone_who_is_there_and_who_listens_to_it(")
 # Of a text of a megabyte the log has what it has of every text.
 TEXTS = [text for text in HOSTILE if len(text) < 1000 and text.isprintable()]
 PAGES = ("", "/calls", "/logs", "/errors?state=all", "/releases", "/access", "/audit", "/secrets")
@@ -153,7 +154,7 @@ def test_rolls_back_after_asking(browser: Chromium, origin: str, platform: Platf
     open_page(browser, origin, "/projects/shop/releases")
     button = "button[data-opens]:text-is('Roll back to v2')"
     browser.run(f"await page.click({json.dumps(button)})")
-    assert "+ tell" in browser.text("dialog[open]")
+    assert "+ tell_everyone" in browser.text("dialog[open]")
     browser.run("await page.click('dialog[open] button:text-is(\"Cancel\")')")
     assert platform.api.status("shop")["release"] == "v3"
     browser.run(f"await page.click({json.dumps(button)}); await page.click('dialog[open] button.main')")

@@ -46,6 +46,16 @@ def test_a_token_is_for_its_resource_and_a_quarter_of_an_hour(
     assert not accepted(server, token), "a project's own key has not signed it"
 
 
+@pytest.mark.usefixtures("elsewhere")
+def test_no_token_is_for_a_url_that_is_not_registered_any_more(
+    known: Known, browser: Browser, sign_in: SignIn, client_id: str
+) -> None:
+    form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": sign_in()["refresh_token"]}
+    known.change("notes", urls=("https://moved.example.com",))
+    answer = browser.http.post("/token", data=form)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+
+
 def test_a_project_here_is_not_believed_elsewhere(browser: Browser, sign_in: SignIn) -> None:
     assert not reads(browser, sign_in()["access_token"])
 

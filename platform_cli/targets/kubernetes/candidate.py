@@ -12,7 +12,7 @@ from ...errors import ConfigError
 from ...home import Home
 from ...images.build import architecture_of, base_for, build_image, packages_for
 from ...images.model import Image
-from ...kubernetes.workload import Workload, workload_of
+from ...kubernetes.workload import Workload, check_has_name, workload_of
 from ...pipeline.build import Built, build
 from ...pipeline.stages import Stages
 from ...platform_client.issuing import issuer_file
@@ -52,7 +52,7 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
     Raises ConfigError for what cannot run on a cluster, or if a secret that it needs is not set.
     """
     repository, settings = repository_of(project), project.in_container
-    _check_has_name(project)
+    check_has_name(project)
     if project.name is not None:
         check_name_fits(project.name)
     values = _needed_secrets(project, cluster)
@@ -70,15 +70,6 @@ def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stag
         project, built, image, workload_of(_decided(project, built), name, reference, project.on_kubernetes.claim), note
     )
     return KubernetesCandidate(project, built.bundle.manifest, built.code, desired)
-
-
-def _check_has_name(project: Project) -> None:
-    """Raises ConfigError if callers sign in, and there is no URL for which their tokens may be."""
-    if project.issuer is not None and not any(map(is_public, project.domains)):
-        raise ConfigError(
-            "callers sign in, and nothing says at which URL they reach the pods",
-            hint='names = ["notes.example.com"] under [domains], which an Ingress or a Gateway leads to the Service',
-        )
 
 
 def _decided(project: Project, built: Built) -> Project:

@@ -11,6 +11,7 @@ import pytest
 from platform_cli.home import Home
 from platform_cli.platform_client.connections import keep_token
 from tests.aws.control_plane import ControlPlane
+from tests.command_line import Command
 from tests.signin.tokens import signed_in
 from tests.support import CommandFailedError, Platform
 
@@ -71,4 +72,6 @@ def test_a_function_whose_callers_sign_in_at_a_platform(
     issuer.run("platform", "resource", "remove", added["name"])
     assert alice.refresh() == (400, "invalid_grant")
     assert call("whoami", alice.access_token) == 200, "until it expires"
-    laptop.run("destroy", "signed", "--yes")
+    done = Command(["destroy", "signed", "--yes", "--json"], cwd=project, env=laptop.environment).wait(120)
+    assert done.returncode == 0, done.stderr
+    assert issuer.run("platform", "resource", "list")["resources"] == []

@@ -11,7 +11,7 @@ import site
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ...aws.dynamodb import Table
     from ...guard.audit import Audit
     from ...guard.judge import Judge
+    from ...guard.windows import Rate, Windows
     from ...loading.manifest_data import ManifestData
 
 # The folder with the packages of the function's layers.
@@ -142,18 +143,9 @@ class LambdaServer:
             return None
         # Few servers have any.
         from ...guard.judge import Judge, reading_tools
-        from ...guard.windows import SharedWindows
-        from .table_windows import TableWindows
 
         contract: Mapping[str, Any] = self._data.get("contract") or {}
-        # It has a connection of its own, since calls are counted in a thread.
-        table = _mailbox_table()
-        return Judge.of(
-            scopes,
-            limits,
-            reading_tools(contract.get("tools")),
-            lambda rates: TableWindows(table, rates) if table else SharedWindows(rates),
-        )
+        return Judge.of(scopes, limits, reading_tools(contract.get("tools")), _windows)
 
     @asynccontextmanager
     async def serving(self, app: App) -> AsyncIterator[None]:
@@ -185,6 +177,19 @@ def _mailbox_table() -> Table | None:
     from ...aws.dynamodb import Table
 
     return Table(name)
+
+
+def _windows(rates: Sequence[Rate]) -> Windows:
+    # It has a connection of its own, since calls are counted in a thread.
+    table = _mailbox_table()
+    if table is None:
+        from ...guard.windows import SharedWindows
+
+        return SharedWindows(rates)
+    # Imported late, since a table's client takes longer to import than all else of the guard.
+    from .table_windows import TableWindows
+
+    return TableWindows(table, rates)
 
 
 def _relay(table: Table, deliver: Deliver) -> Relay:

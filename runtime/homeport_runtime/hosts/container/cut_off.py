@@ -22,9 +22,11 @@ class CutOffCalls:
     """Is the memory in which a worker that is forked from this process keeps its open calls."""
 
     def __init__(self) -> None:
-        """Raises OSError if there is no such memory."""
+        """Raises OSError where there is no such memory, or no way to it."""
         self._descriptor = os.memfd_create("homeport-calls")
         os.ftruncate(self._descriptor, SLOTS * SLOT_BYTES)
+        # A worker that could not open it would not serve.
+        os.close(os.open(self.path, os.O_RDWR))
 
     @property
     def path(self) -> str:

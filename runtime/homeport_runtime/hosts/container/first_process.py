@@ -76,7 +76,7 @@ class FirstProcess:
             signal.signal(number, lambda number, _frame: self._signals.append(number))
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         if self._issuer is not None:
-            self._issuer.start(lambda: self._wake.send(b"\0"))
+            self._issuer.start(self._awake)
         while (code := reap(self._worker)) is None:
             self._obey()
             self._wait()
@@ -95,6 +95,12 @@ class FirstProcess:
             self._calls.write(_end_of(code), self._clean)
         if code:
             emit("error", f"the server's process has ended ({_end_of(code)})")
+
+    def _awake(self) -> None:
+        """Ends a wait, from another thread."""
+        # Where there is no room, enough is there to wake it.
+        with contextlib.suppress(BlockingIOError):
+            self._wake.send(b"\0")
 
     def tell(self, **order: Any) -> None:
         with contextlib.suppress(OSError):
