@@ -16,8 +16,12 @@ from .model import Finding
 _ENVIRON = ("os.environ", "environ")
 _GETTERS = ("os.getenv", "getenv", "os.environ.get", "environ.get")
 _SETTERS = ("os.environ.setdefault", "environ.setdefault", "os.putenv")
-# The variables that every server has, or that only concern the shell itself.
-_ORDINARY = frozenset((*INHERITED, *QUIET, "PWD", "SHELL", "TERM", "PYTHONPATH", "VIRTUAL_ENV", "HOSTNAME", "CI"))
+# The variables that every server has, or that only concern the shell, a desktop, or Windows.
+_ORDINARY = frozenset((
+    *INHERITED, *QUIET, "PWD", "SHELL", "TERM", "PYTHONPATH", "VIRTUAL_ENV", "HOSTNAME", "CI",
+    "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "DISPLAY",
+    "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "USERPROFILE", "COMSPEC", "SYSTEMROOT",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

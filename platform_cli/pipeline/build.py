@@ -91,7 +91,8 @@ def install(
 ) -> Installed:
     """Runs the stages that need nothing of the app but its requirements."""
     with stages.run("lock") as stage:
-        interpreter = packages_for(_interpreter(project, home, note))
+        wanted = wanted_python(project)
+        interpreter = packages_for(_interpreter(project, wanted, home, note))
         requirements = resolve_requirements(project)
         code = read_code(project)
         if not requirements.inferred:
@@ -100,7 +101,7 @@ def install(
         if project.issuer is not None:
             requirements = replace(requirements, runtime=(*requirements.runtime, *ISSUER_REQUIREMENTS))
         note(_origin(requirements))
-        if wanted_python(project) is None:
+        if wanted is None:
             interpreter, lock, locked = fitting_lock(
                 requirements,
                 interpreter,
@@ -138,12 +139,12 @@ def install(
     return Installed(project, code, requirements, interpreter, lock, layer)
 
 
-def _interpreter(project: Project, home: Home, note: Callable[[str], None]) -> Interpreter:
-    wanted, required = wanted_python(project), required_python(project)
+def _interpreter(project: Project, wanted: str | None, home: Home, note: Callable[[str], None]) -> Interpreter:
     try:
         return find_interpreter(wanted, home.cache)
     except InputError:
         # .python-version names what the author works with, requires-python what will do.
+        required = required_python(project)
         if required in (None, wanted):
             raise
         found = find_interpreter(required, home.cache)

@@ -99,6 +99,8 @@ def _explain(error: UvError, requirements: Requirements) -> LockError:
             "These were guessed from the imports, and are taken as ready-made wheels only; write a requirements.txt "
             "beside the server to say what it needs."
         )
+    elif "Failed to parse `uv.lock`" in reason:
+        hint = "Take it away, or write it anew: `uv lock`."
     elif "not found in the package registry" in reason:
         hint = "Check how the package is spelled, and that your index has it."
     else:

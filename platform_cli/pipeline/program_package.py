@@ -35,7 +35,10 @@ def program_package(program: Program, layer: Layer) -> OwnPackage:
     from importlib.metadata import distributions
 
     found = next((each for each in distributions(path=[str(layer.path)]) if _has(each, program)), None)
-    paths = sorted(str(path) for path in found.files or () if _is_source(path.parts)) if found else []
+    listed = sorted(path.as_posix() for path in found.files or () if _is_source(path.parts)) if found else []
+    # A package lists its files itself, and may name others than its own.
+    real = layer.path.resolve()
+    paths = [path for path in listed if (file := (real / path).resolve()).is_file() and file.is_relative_to(real)]
     files = (SourceFile(path, _sha256(layer.path / path), executable=False) for path in paths)
     return OwnPackage(("",), tuple(files), layer.path)
 
@@ -59,7 +62,9 @@ def _has(distribution: Distribution, program: Program) -> bool:
 
 
 def _is_source(parts: tuple[str, ...]) -> bool:
-    return parts[0] not in ("..", "bin") and "__pycache__" not in parts and not parts[0].endswith(".dist-info")
+    return (
+        parts[0] != "bin" and ".." not in parts and "__pycache__" not in parts and not parts[0].endswith(".dist-info")
+    )
 
 
 def _sha256(file: Path) -> str:

@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 
 import uv
 
+from platform_cli.errors import InputError
+from platform_cli.pipeline.interpreter import find_interpreter
 from tests.clients import environments
 
 from .listing import NotListedError, Tools, over_http, over_stdio
@@ -102,7 +104,7 @@ def _answers(host: str, port: int) -> bool:
 
 
 def _install_package(folder: Path, server: Server) -> None:
-    _uv_pip(folder, server.requirement, *server.bounds)
+    _uv_pip(folder, server, server.requirement)
 
 
 def _install_folder(folder: Path, server: Server) -> None:
@@ -115,7 +117,7 @@ def _install_folder(folder: Path, server: Server) -> None:
         options = ("--frozen", "--no-dev", "--python", sys.executable, "--project", project)
         environments.install([uv.find_uv_bin(), "sync", *options], env=environment)
     else:
-        _uv_pip(folder, str(project), *server.bounds)
+        _uv_pip(folder, server, str(project))
 
 
 def _unpack(folder: Path, server: Server) -> None:
@@ -127,10 +129,15 @@ def _unpack(folder: Path, server: Server) -> None:
     next((folder / "unpacked").iterdir()).rename(folder / "source")
 
 
-def _uv_pip(folder: Path, *requirements: str) -> None:
+def _uv_pip(folder: Path, server: Server, package: str) -> None:
+    """Installs with a Python that suits the package, as uvx does."""
     program = uv.find_uv_bin()
-    environments.install([program, "venv", "--quiet", "--python", sys.executable, folder / "env"])
-    environments.install([program, "pip", "install", "--quiet", "--python", folder / "env", *requirements])
+    try:
+        python = find_interpreter(server.python, folder).path
+    except InputError as error:
+        raise environments.UnavailableError(error.message) from error
+    environments.install([program, "venv", "--quiet", "--python", python, folder / "env"])
+    environments.install([program, "pip", "install", "--quiet", "--python", folder / "env", package, *server.bounds])
 
 
 def _install_npm(folder: Path, server: Server) -> None:

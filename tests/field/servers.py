@@ -20,7 +20,8 @@ class Server:
     folder that its source distribution holds.
 
     `program` is what starts it by hand: a console script, or a module after `-m`. `bounds` are the requirements that
-    it forgot to state and does not run without today. `url` is where it listens by hand if it does not speak stdio.
+    it forgot to state and does not run without today, `python` the Python that it wants (`>=3.12`). `url` is where it
+    listens by hand if it does not speak stdio.
     """
 
     registry: Literal["pypi", "npm"]
@@ -31,6 +32,7 @@ class Server:
     args: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     bounds: tuple[str, ...] = ()
+    python: str | None = None
     url: str = ""
 
     @property
@@ -57,6 +59,7 @@ def listed() -> list[Server]:
             args=tuple(entry.get("args", ())),
             env=entry.get("env", {}),
             bounds=tuple(entry.get("bounds", ())),
+            python=entry.get("python"),
             url=entry.get("url", ""),
         )
         for registry, entries in registries.items()

@@ -58,6 +58,7 @@ def test_what_is_read_without_a_default_and_set_nowhere(make: Make, text: str) -
         'import os\nos.environ["PATH"], os.environ["HOME"], os.environ["HOMEPORT_PROJECT"], os.environ["IN_DOTENV"]',
         'import os\nname = "KEY"\nos.environ[name]',
         "this is no Python",
+        'import os\nos.environ.get("XDG_CACHE_HOME") or os.environ.get("APPDATA")',
     ],
 )
 def test_what_the_code_can_do_without(make: Make, text: str) -> None:

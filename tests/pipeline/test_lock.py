@@ -96,6 +96,16 @@ def test_no_lock(
     assert list(tmp_path.rglob("*.json")) == []
 
 
+def test_a_lock_that_is_none_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(*_: object, **__: object) -> str:
+        raise UvError("error: Failed to parse `uv.lock`\n  cause: TOML parse error at line 3, column 17")
+
+    monkeypatch.setattr(module, "resolve_with_uv", unreadable)
+    with pytest.raises(LockError, match="line 3") as caught:
+        make_lock(Requirements("six\n", "uv.lock"), INTERPRETER, tmp_path)
+    assert "`uv lock`" in (caught.value.hint or "")
+
+
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> str:
         raise UvError("error: Failed to write\n  cause: No space left on device (os error 28)")

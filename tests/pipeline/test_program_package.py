@@ -25,6 +25,7 @@ def layer(tmp_path: Path) -> Layer:
         "bin/clock": "four",
         "clock-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: clock\nVersion: 1\n",
         "clock-1.dist-info/RECORD": "tools/clock/server.py,,\ntools/clock/zones.json,,\nbin/clock,,\n../../bin/x,,\n"
+        "tools/../../../outside,,\n/etc/hostname,,\ntools/clock/gone.py,,\ntools/clock/link,,\n"
         "clock-1.dist-info/METADATA,,\ntools/clock/__pycache__/server.pyc,,\n",
         "other-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: other\nVersion: 1\n",
         "other-1.dist-info/RECORD": "tools/other/__init__.py,,\n",
@@ -32,6 +33,8 @@ def layer(tmp_path: Path) -> Layer:
     for name, text in files.items():
         (path / name).parent.mkdir(parents=True, exist_ok=True)
         (path / name).write_text(text)
+    (tmp_path / "outside").write_text("not of the package")
+    (path / "tools/clock/link").symlink_to(tmp_path / "outside")
     return Layer(path, HASH)
 
 
