@@ -72,6 +72,7 @@ benchmarks: $(VENV)/installed
 	$(BIN)/python -m benchmarks.two_workers
 	$(BIN)/python -m benchmarks.guarded
 	$(BIN)/python -m benchmarks.telemetry
+	$(BIN)/python -m benchmarks.console
 	$(BIN)/python -m benchmarks.error_records
 	$(BIN)/python -m benchmarks.webhook_answer
 	$(BIN)/python -m benchmarks.lambda_cold_start
