@@ -1,4 +1,4 @@
-"""Tests that compact JSON is what the standard library makes, with its encoder in C and without."""
+"""Tests that JSON on one line is what the standard library makes of it, with its encoder in C and without."""
 
 from __future__ import annotations
 
