@@ -81,6 +81,18 @@ class Dockerd:
             self.start_again()
         self._process.terminate()
         self._process.wait()
+        self._end_lost_containers()
+
+    def _end_lost_containers(self) -> None:
+        """Kills the containers that it has taken for ended ones when it was started again."""
+        address = str(self._folder / "exec/containerd/containerd.sock").encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if address in (process / "cmdline").read_bytes().split(b"\0"):
+                    shim = int(process.name)
+                    inside = (process / "task" / process.name / "children").read_text().split()
+                    for pid in (*map(int, inside), shim):
+                        os.kill(pid, signal.SIGKILL)
 
 
 @contextlib.contextmanager
