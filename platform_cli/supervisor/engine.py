@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from http import HTTPStatus
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -192,16 +191,14 @@ class Engine:
         return ""
 
     def remove(self, container: str) -> None:
-        """Ends and removes a container, if it exists."""
-        from docker.errors import APIError, NotFound
+        """Ends and removes a container, if it exists.
+
+        Raises ReleaseError if it is still there: somebody else may be removing it, or the engine itself cleaning up.
+        """
+        from docker.errors import NotFound
 
         with contextlib.suppress(NotFound), _refusals(f"the container {container} cannot be removed"):
-            try:
-                self._client.remove_container(container, force=True, v=True)
-            except APIError as error:
-                # Somebody else is already removing it.
-                if error.status_code != HTTPStatus.CONFLICT:
-                    raise
+            self._client.remove_container(container, force=True, v=True)
 
     def containers(self, label: str) -> list[str]:
         """Returns the ids of all containers with `label` (`NAME=VALUE`)."""
