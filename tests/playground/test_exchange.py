@@ -14,6 +14,7 @@ import pytest
 
 from platform_cli.playground import exchange
 from platform_cli.playground.exchange import Exchange
+from tests.http_servers import serving
 
 # What a stand-in says to a JSON-RPC request: the status, the headers and the body of its answer.
 Reply = tuple[int, str, bytes]
@@ -39,18 +40,11 @@ def served(reply: Callable[[dict[str, Any]], Reply | None]) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(content)
 
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), StandIn) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    with serving(StandIn) as url:
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/mcp"
+            yield f"{url}/mcp"
         finally:
             over.set()
-            server.shutdown()
-            thread.join()
 
 
 def result(message: dict[str, Any], value: object) -> Reply:

@@ -49,7 +49,7 @@ class IssuerWatch:
 
     def _fetched(self) -> bool:
         """Fetches the keys, and tells whether they are others than before."""
-        # Imported late, since the first process of most images needs none of it.
+        # Imported in this thread, since TLS takes long and the worker's start would wait for it.
         from ...guard.issuer_keys import UNAVAILABLE, fetch_keys, warn
 
         try:
