@@ -31,7 +31,7 @@ class Authenticator(Protocol):
         """Returns the challenge of the 401 for a request without a caller."""
         ...
 
-    def forbidden(self, scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
+    async def forbidden(self, scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
         """Returns the challenge of the 403 for a call that needs the scopes `needed`, which the caller lacks."""
         ...
 
@@ -78,7 +78,7 @@ class ClientTokens:
     def unauthorized(self, _scope: Scope) -> Headers:
         return [CHALLENGE]
 
-    def forbidden(self, _scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
+    async def forbidden(self, _scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
         return [(b"www-authenticate", f'Bearer error="insufficient_scope", {scopes_of(caller, needed)}'.encode())]
 
     def document(self, _scope: Scope) -> Mapping[str, Any] | None:
@@ -102,7 +102,7 @@ def authenticator(
     # Imported late, since most deployments do not need it.
     from .sign_in import SignIn
 
-    return SignIn(access.oauth, ClientTokens(access.tokens), refused, access.renewed)
+    return SignIn(access, access.oauth, refused)
 
 
 def scopes_of(caller: Caller, needed: Sequence[str]) -> str:

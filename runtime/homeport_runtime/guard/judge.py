@@ -69,7 +69,7 @@ class Judge:
             if not self._scopes.is_clear(target):
                 return UNCLEAR
             granted = self._scopes.needed(target)
-            refused = _denied(self._scopes, scope, target, granted, authenticator)
+            refused = await _denied(self._scopes, scope, target, granted, authenticator)
             if refused is not None:
                 return refused
             needed = scope[SCOPES_USED] = granted or ()
@@ -91,7 +91,7 @@ def reading_tools(tools: Iterable[Mapping[str, Any]] | None) -> list[str]:
     return [tool["name"] for tool in tools or () if (tool.get("annotations") or {}).get("readOnlyHint") is True]
 
 
-def _denied(
+async def _denied(
     scopes: Scopes, scope: Scope, target: Target, needed: tuple[str, ...] | None, authenticator: Authenticator | None
 ) -> Refusal | None:
     caller: Caller | None = scope.get(CALLER)
@@ -108,7 +108,7 @@ def _denied(
     )
     if caller is None or authenticator is None:
         return refused
-    return replace(refused, headers=authenticator.forbidden(scope, caller, needed))
+    return replace(refused, headers=await authenticator.forbidden(scope, caller, needed))
 
 
 def _forbidden(reason: str, detail: str, required: str | None = None) -> Refusal:
