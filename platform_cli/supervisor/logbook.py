@@ -121,7 +121,9 @@ class LogBook:
         """
         file = self._writable(len(lines[0]))
         room = max(MAX_FILE_BYTES - self._size, len(lines[0]))
-        data = b"".join(line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= room)
+        data = b"".join(lines)
+        if len(data) > room:
+            data = b"".join(line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= room)
         written = file.write(data)
         whole = data.rfind(b"\n", 0, written) + 1
         if whole < len(data):
@@ -130,6 +132,9 @@ class LogBook:
         count = data.count(b"\n", 0, whole)
         if not count:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if count == len(lines):
+            lines.clear()
+            return
         for _ in range(count):
             lines.popleft()
 

@@ -139,7 +139,9 @@ def said_by(scope: Scope, params: Mapping[str, Any]) -> tuple[str, str]:
         if isinstance(trace, str) and (found := _TRACEPARENT.fullmatch(trace)):
             about = f',"trace":"{found[1]}","parent":"{found[2]}"'
     client = None
-    for key, value in scope["headers"]:
+    is_named = isinstance(info, Mapping) and "name" in info
+    # Whoever says both in the message says nothing else in the headers.
+    for key, value in () if is_named and version else scope["headers"]:
         if key == b"user-agent":
             client = client or bytes(value).decode("latin-1")
         elif key == b"mcp-protocol-version":
