@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
@@ -82,7 +83,10 @@ class Limits:
         if self._windows is None or not buckets:
             return None
         try:
-            full, wait = await self._windows.take(buckets)
+            if self._windows.waits:
+                full, wait = await asyncio.to_thread(self._windows.take, buckets)
+            else:
+                full, wait = self._windows.take(buckets)
         except OSError as problem:
             # A limit that cannot be counted must not end the service that it protects.
             emit("warning", f"a call was not counted under [limits]: {problem}")

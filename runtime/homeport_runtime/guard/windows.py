@@ -43,9 +43,11 @@ class Bucket(NamedTuple):
 
 
 class Windows(Protocol):
-    """Counts calls, here or elsewhere."""
+    """Counts calls, here or elsewhere; `waits` means that it takes a while to ask."""
 
-    async def take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
+    waits: bool
+
+    def take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
         """Takes a call from each bucket, or from none if one is full.
 
         Returns the index of the rate that is full longest, and the seconds until it is not; 0 and 0.0 if the call may
@@ -60,6 +62,8 @@ class SharedWindows:
 
     Raises OSError if the file cannot be used.
     """
+
+    waits = False
 
     def __init__(self, rates: Sequence[Rate], path: Path | None = None) -> None:
         self._rates = tuple(rates)
@@ -78,22 +82,22 @@ class SharedWindows:
 
     def _fill(self, size: int) -> None:
         """Gives the file its bytes, without holes, since touching one on a full disk raises SIGBUS."""
-        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             missing = size - os.fstat(self._file).st_size
             while missing > 0:
                 missing -= os.pwrite(self._file, bytes(min(missing, 1 << 20)), size - missing)
         finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN)
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    async def take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
+    def take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
         if self._file < 0:
             return self._take(buckets, time.monotonic())
-        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        fcntl.flock(self._file, fcntl.LOCK_EX)
         try:
             return self._take(buckets, time.monotonic())
         finally:
-            fcntl.lockf(self._file, fcntl.LOCK_UN)
+            fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _take(self, buckets: Sequence[Bucket], now: float) -> tuple[int, float]:
         found = []

@@ -300,7 +300,7 @@ def test_a_limit_that_cannot_be_counted_ends_no_service(
     def lock(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("fcntl.lockf", lock)
+    monkeypatch.setattr("fcntl.flock", lock)
     scope: Scope = {"type": "http", "headers": []}
     buckets = limits.buckets(scope, Target("add", is_tool=True), ())
     assert {asyncio.run(limits.refusal(scope, buckets)) for _ in range(5)} == {None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def take(counted: SharedWindows, *buckets: Bucket) -> tuple[int, float]:
-    return asyncio.run(counted.take(buckets))
+    return counted.take(buckets)
 
 
 def test_the_eleventh_waits_until_the_first_is_a_minute_old(clock: Callable[[float], None]) -> None:
