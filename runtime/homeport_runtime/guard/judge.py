@@ -77,7 +77,7 @@ class Judge:
         key = None if caller is None else (caller.client, caller.user, caller.scopes, caller.by_oauth, target)
         allowed = self._known.get(key) if key is not None else None
         if allowed is None:
-            decided = self._decided(scope, target, authenticator)
+            decided = await self._decided(scope, target, authenticator)
             if isinstance(decided, Refusal):
                 return decided
             allowed = decided
@@ -88,7 +88,7 @@ class Judge:
             scope[SCOPES_USED] = allowed.needed
         return await self._limits.refusal(scope, allowed.buckets) if self._limits is not None else None
 
-    def _decided(self, scope: Scope, target: Target, authenticator: Authenticator | None) -> Refusal | _Allowed:
+    async def _decided(self, scope: Scope, target: Target, authenticator: Authenticator | None) -> Refusal | _Allowed:
         """Returns why nobody or not this caller may use `target`, or by what it may; only a caller's own members and
         `target` decide.
         """
