@@ -110,13 +110,13 @@ async def test_what_no_runtime_writes_is_text(journal: Journal, others: Sequence
 
 @pytest.mark.anyio
 async def test_secrets_are_taken_out_of_all_of_a_record(journal: Journal) -> None:
-    scrubber = Scrubber({"KEY": "hush-hush", "TIME": "soon", "NAME": "alice"})
+    scrubber = Scrubber({"KEY": "hush-hush", "TIME": "soon", "NAME": "alice", "FIELD": "client_id"})
     arguments = {"request": "hush-hush", "level": "soon", "list": ["hush-hush"], '"': '"hush-hush"'}
     _log, (line,) = await kept(journal, scrubber.line(line_of(CALLED, WHO, json.dumps(arguments).encode())))
     assert line["arguments"] == {
         "request": "[secret KEY]", "level": "[secret TIME]", "list": ["[secret KEY]"], '"': '"[secret KEY]"',
     }  # fmt: skip
-    assert line["user_id"] == "[secret NAME]"
+    assert (line["user_id"], line["client_id"]) == ("[secret NAME]", "desk")
 
 
 @pytest.mark.anyio

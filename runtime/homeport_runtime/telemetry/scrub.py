@@ -101,6 +101,8 @@ class Scrubber:
         """Returns a line of output, a record or plain text, without secrets; a record stays a record, whatever the
         secrets are, and so does what follows it (guard.audit).
         """
+        if not self._pieces:
+            return line
         clean = self.data(line)
         if clean == line or not line.startswith(RECORD):
             return clean
