@@ -42,7 +42,7 @@ def token_routes(server: AuthorizationServer, peers: Peers) -> list[Route]:
 
     async def register(request: Request) -> Response:
         if server.is_public:
-            await peers.count(request)
+            peers.count(request)
         body = await read_body(request, MAX_METADATA)
         client = read_registration(body)
         server.clients.put(client)
