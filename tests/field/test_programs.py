@@ -291,12 +291,13 @@ BESIDE_ITSELF = """
     from mcp.server import MCPServer
 
     logs = Path(__file__).parent.parent / "logs"
-    logs.mkdir(exist_ok=True)
+    {at_once}
     mcp = MCPServer("diary")
 
 
     @mcp.tool()
     def note(text: str) -> str:
+        {in_a_call}
         with (logs / "notes.txt").open("a") as file:
             file.write(text)
         return (logs / "notes.txt").read_text()
@@ -305,8 +306,8 @@ BESIDE_ITSELF = """
     def main() -> None:
         mcp.run()
 """
+MAKES_ITS_FOLDER = "logs.mkdir(exist_ok=True)"
 WHEEL = {
-    "deep/diary/server.py": dedent(BESIDE_ITSELF),
     "tiny_diary-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny-diary\nVersion: 1\nRequires-Dist: mcp>=2\n",
     "tiny_diary-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     "tiny_diary-1.dist-info/entry_points.txt": "[console_scripts]\ntiny-diary = deep.diary.server:main\n",
@@ -314,11 +315,13 @@ WHEEL = {
 }
 
 
+@pytest.mark.parametrize(("at_once", "in_a_call"), [(MAKES_ITS_FOLDER, ""), ("", MAKES_ITS_FOLDER)])
 def test_a_package_that_writes_beside_its_own_code_keeps_what_it_wrote(
-    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: str, in_a_call: str
 ) -> None:
+    server = dedent(BESIDE_ITSELF).replace("{at_once}", at_once).replace("{in_a_call}", in_a_call)
     with ZipFile(tmp_path / "tiny_diary-1-py3-none-any.whl", "w") as wheel:
-        for name, text in WHEEL.items():
+        for name, text in {"deep/diary/server.py": server, **WHEEL}.items():
             wheel.writestr(name, text)
     monkeypatch.setitem(platform.environment, "UV_FIND_LINKS", str(tmp_path))
     served = Served(platform, "diary", platform.run("deploy", "pypi:tiny-diary", "--name", "diary")["url"])
