@@ -7,8 +7,8 @@ cpu      processor time of a call with 16 connections: that of all the container
          processes, of docker-proxy, and of the engine, which writes the log there. All have the same Python, and no
          worker starts or ends meanwhile.
 memory   PSS of the container in which nothing runs but its zygote, and of the zygote outside with its keeper
-import   processor time of `import fastmcp` in the image, and without its bytecode; neither has that of Python's own
-         modules, which Docker's official images lack, too
+import   processor time of `import fastmcp` in the image, and without its bytecode; the base has no bytecode of Python's
+         own modules, as Docker's official images, and the image brings it
 load     bytes that the engine gets for an edit of the server's file
 
 Beside other work `cpu` says little: all containers of a machine together have the share of one process outside, and

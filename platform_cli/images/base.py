@@ -59,13 +59,20 @@ def check_python(base: Base, minor: str) -> None:
 
     Docker's official images say so; that of others is looked for when a container starts.
     """
-    variables = dict(variable.partition("=")[::2] for variable in _settings(base).get("Env") or [])
-    version = variables.get("PYTHON_VERSION", minor)
+    version = python_version(base) or minor
     if version != minor and not version.startswith(f"{minor}."):
         raise ConfigError(
             f"the base {base.reference} has Python {version}, and the packages are for {minor}",
             hint=f'another base, or python_version = "{".".join(version.split(".")[:2])}" under [deployment]',
         )
+
+
+def python_version(base: Base) -> str | None:
+    """Returns the version of Python that the base says that it has, as Docker's official images do, None if it says
+    none.
+    """
+    variables = dict(variable.partition("=")[::2] for variable in _settings(base).get("Env") or [])
+    return variables.get("PYTHON_VERSION")
 
 
 def fetch_layer(base: Base, layer: ImageLayer, blobs: Blobs) -> Path:

@@ -20,7 +20,7 @@ from ..pipeline.layer import build_layer
 from ..pipeline.lock import make_lock
 from ..pipeline.model import Interpreter
 from ..pipeline.node import lock_packages, with_packages
-from .base import check_python, find_base
+from .base import check_python, find_base, python_version
 from .contents import Layers
 from .image_config import STANDARD_LABELS, image_config, image_manifest
 from .model import Base, Image, Process
@@ -100,6 +100,7 @@ def build_image(
     layer, _cached = build_layer(lock, foreign, home.layers)
     layers = Layers(home)
     made = (
+        *([layers.python(own)] if python_version(base) else []),
         layers.packages(lock, layer, own, loaded_here=built.bundle.manifest["imports"]["modules"]),
         layers.runtime(built.bundle.manifest["runtime"], own),
         layers.app(built.bundle, issuer),

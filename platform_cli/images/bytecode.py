@@ -11,12 +11,10 @@ from pathlib import Path
 from ..errors import BuildError
 from ..pipeline.model import Interpreter
 
-# The bytecode is never compared with its source, since all files of an image have the same date (PEP 552). One file has
-# that of a whole part, and processes are forked: a file for each source took longer to write than all took to compile.
+# One file has the bytecode of a whole part, and processes are forked: a file for each source took longer to write than
+# all took to compile.
 COMPILE = """
 import importlib.util, json, marshal, os, sys
-
-HEAD = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little")
 
 def compiled(source, shown):
     with open(source, "rb") as file:
@@ -25,7 +23,7 @@ def compiled(source, shown):
         code = compile(text, shown, "exec", dont_inherit=True)
     except Exception:
         return b""
-    return HEAD + importlib.util.source_hash(text) + marshal.dumps(code)
+    return head + importlib.util.source_hash(text) + marshal.dumps(code)
 
 def compile_part(part, target):
     found = [compiled(*job) for job in part]
@@ -45,7 +43,8 @@ def wait():
     if os.wait()[1]:
         sys.exit(1)
 
-most, parts = json.load(sys.stdin)
+most, flags, parts = json.load(sys.stdin)
+head = importlib.util.MAGIC_NUMBER + flags.to_bytes(4, "little")
 for number, (part, target) in enumerate(parts):
     if number >= most:
         wait()
@@ -57,17 +56,23 @@ for _ in parts[:most]:
 # of so many files has a process of its own, whatever the machine. The order of sets in constants hangs on the seed.
 PART = 128
 REPRODUCIBLE = {"PYTHONHASHSEED": "0"}
+# As PEP 552 has them: bytecode is known by a hash of its source, since all files of an image have the same date, and
+# that is compared with the source when it is loaded, or never.
+UNCHECKED, CHECKED = 0b01, 0b11
 
 
-def compile_files(files: Mapping[str, Path], own: Interpreter, folder: Path) -> dict[str, bytes]:
+def compile_files(
+    files: Mapping[str, Path], own: Interpreter, folder: Path, flags: int = UNCHECKED
+) -> dict[str, bytes]:
     """Returns the bytecode of `files` (path in the image -> file), by its paths in the image; `folder` is for its use.
 
+    `flags` say whether it is compared with the sources in the image, which may be others than here with CHECKED alone.
     Files that are not of this Python, such as templates, have none. Raises BuildError if `folder` cannot be written.
     """
     parts = {folder / f"{number}.bytecode": part for number, part in enumerate(_parts(sorted(files)))}
     jobs = [([(str(files[name]), f"/{name}") for name in part], str(target)) for target, part in parts.items()]
     command = [str(own.path), "-s", "-S", "-X", "utf8", "-c", COMPILE]
-    work = json.dumps([os.cpu_count() or 1, jobs])
+    work = json.dumps([os.cpu_count() or 1, flags, jobs])
     done = subprocess.run(command, input=work, text=True, capture_output=True, check=False, cwd="/", env=REPRODUCIBLE)
     if done.returncode != 0:
         reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]

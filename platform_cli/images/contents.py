@@ -1,4 +1,6 @@
-"""Makes the layers of homeport's own in an image: packages, runtime and app of a server, or packages and a platform."""
+"""Makes the layers of homeport's own in an image: what the base's Python lacks, and packages, runtime and app of a
+server, or packages and a platform.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,7 @@ from .layer_tar import Entry, write_layer
 from .model import Blob, ImageLayer
 from .places import BILL, BUNDLE, PACKAGES, RUNTIME, START, UID, WORK_FOLDERS, WORK_MODE
 from .sbom import bill_of_materials
+from .standard_library import compile_standard_library
 
 # The version of what layers have beside their content, so that no version of homeport takes another one's.
 LAYOUT = "3"
@@ -46,6 +49,14 @@ class Layers:
         self._home = home
         self._known = home.cache / "images" / "layers"
         self.blobs = Blobs(home.cache / "images" / "blobs")
+
+    def python(self, own: Interpreter) -> ImageLayer:
+        """Returns the bytecode of Python's own modules, for a base that is one of Docker's official images of it."""
+
+        def entries(folder: Path) -> dict[str, Entry]:
+            return {name: Entry(content) for name, content in compile_standard_library(own, folder).items()}
+
+        return self._made(f"python-{own.version}", entries, f"bytecode of Python {own.minor}")
 
     def packages(
         self,

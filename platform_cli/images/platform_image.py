@@ -14,7 +14,7 @@ from ..pipeline.layer import build_layer
 from ..pipeline.lock import make_lock
 from ..pipeline.model import Interpreter, Requirements
 from ..pipeline.stages import Stages
-from .base import check_python, find_base
+from .base import check_python, find_base, python_version
 from .build import in_image
 from .contents import Layers
 from .image_config import STANDARD_LABELS, image_config, image_manifest
@@ -62,6 +62,7 @@ def make_platform_image(wanted: Reference | None, architecture: Architecture, ho
         layers, packages = Layers(home), _packages(own)
         files = {f"{packages}/{name}": file for name, file in own_files().items()}
         made = (
+            *([layers.python(own)] if python_version(base) else []),
             layers.packages(lock, layer, own, packages, f"{ROOT}/packages.cdx.json"),
             layers.homeport(files, _others(own), own),
         )

@@ -7,8 +7,10 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tarfile
+import textwrap
 from pathlib import Path
 from typing import Any, cast
 
@@ -119,6 +121,27 @@ def test_what_is_loaded_here_gets_its_bytecode_in_the_layer(tmp_path: Path, laye
     assert (layer.path / name).read_bytes() == content_of(layers, made)[f"opt/homeport/layer/{name}"]
     modes = [(layer.path / path).stat().st_mode & 0o777 for path in ("__pycache__", name)]
     assert modes == [0o755, 0o644], "servers with users of their own read it, too"
+
+
+def test_python_takes_its_own_modules_from_bytecode_as_long_as_their_sources_are_the_same(tmp_path: Path) -> None:
+    layers = Layers(Home(tmp_path))
+    content = content_of(layers, layers.python(OWN))
+    tag, library = f"cpython-{OWN.minor.replace('.', '')}", f"usr/local/lib/python{OWN.minor}"
+    names = {name.removeprefix(f"{library}/") for name in content}
+    assert {f"__pycache__/typing.{tag}.pyc", f"asyncio/__pycache__/__init__.{tag}.pyc"} <= names
+    assert not [name for name in names if "sysconfigdata" in name or name.startswith(("site-packages", "unittest"))]
+    # As in a container: the sources there, the bytecode of the layer, and nobody who may write more.
+    (folder := tmp_path / library / "__pycache__").mkdir(parents=True)
+    source = folder.parent / "textwrap.py"
+    source.write_bytes(Path(textwrap.__file__).read_bytes())
+    (folder / f"textwrap.{tag}.pyc").write_bytes(content[f"{library}/__pycache__/textwrap.{tag}.pyc"])
+    program = f"import sys; sys.path.insert(0, {str(source.parent)!r}); import textwrap"
+    ask = [sys.executable, "-I", "-S", "-B", "-v", "-c", program]
+    taken = subprocess.run(ask, capture_output=True, text=True, check=True)
+    assert f"code object from '{folder}/textwrap.{tag}.pyc'" in taken.stderr
+    source.write_text(source.read_text().replace("def dedent(", "def indent_no_more(text):\n    pass\n\ndef dedent("))
+    taken = subprocess.run(ask, capture_output=True, text=True, check=True)
+    assert f"code object from '{folder}/textwrap.{tag}.pyc'" not in taken.stderr
 
 
 def test_processors_do_not_change_bytecode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

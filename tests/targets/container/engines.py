@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import re
 import shutil
 import signal
@@ -194,7 +195,9 @@ def push_base(registry: str, folder: Path, *others: str, name: str = "base") -> 
     programs that it has, too.
     """
     files = {**python_files(), **programs(*others)}
-    base, blobs = tiny_base(folder, environment=["PATH=/usr/local/bin:/usr/bin"], files=files)
+    # As Docker's official images have it.
+    version = f"PYTHON_VERSION={platform.python_version()}"
+    base, blobs = tiny_base(folder, environment=["PATH=/usr/local/bin:/usr/bin", version], files=files)
     reference = f"{registry}/{name}:latest"
     push_image(base, parse_reference(reference), blobs)
     shutil.rmtree(blobs.folder)
