@@ -151,16 +151,20 @@ def _with_fastmcp(dependencies: tuple[str, ...], environment: dict[str, Any]) ->
 
 
 def _variables(values: dict[str, Any]) -> dict[str, str]:
-    return {name: _variable(name, value) for name, value in values.items()}
+    read = {name: _variable(name, value) for name, value in values.items()}
+    return {name: value for name, value in read.items() if value is not None}
 
 
-def _variable(name: str, value: object) -> str:
+def _variable(name: str, value: object) -> str | None:
     """Returns a value with each `${VAR}` in it replaced, once, from the environment of whoever deploys.
 
-    Raises ConfigError for a variable that is not set.
+    Returns None for what is nothing but a variable that is not set: such files name every key that their server takes,
+    and `fastmcp run` starts it without. Raises ConfigError for text with a variable in it that is not set.
     """
     key = f"deployment.env.{name}"
     text: str = _read(key, check_variable, name, value)
+    if (whole := _VARIABLE.fullmatch(text)) and whole[1] not in os.environ:
+        return None
 
     def replacement(match: re.Match[str]) -> str:
         found = os.environ.get(match[1])

@@ -17,22 +17,29 @@ def fitting_lock(
     cache: Path,
     note: Callable[[str], None],
 ) -> tuple[Interpreter, Lock, bool]:
-    """Returns the lock for the interpreter `first`, or for the one that `find` returns for what a package wants
+    """Returns the lock for the interpreter `first`, or for the one that `find` returns for what packages want
     (`>=3.12`), and whether the lock was found below `cache`.
 
-    Raises LockError when there is no solution, and what `find` raises.
+    uv names what one package wants, and another may want more. Raises LockError when there is no solution, and what
+    `find` raises.
     """
     remembered = cache / "locks" / f"{lock_identity(requirements, first)}.python"
     wanted = remembered.read_text() if remembered.exists() and requirements.upgrade is None else ""
-    if not wanted:
+    interpreter = find(wanted) if wanted else first
+    tried: set[Interpreter] = set()
+    while True:
         try:
-            return (first, *make_lock(requirements, first, cache))
+            lock, locked = make_lock(requirements, interpreter, cache)
+            break
         except OtherPythonError as error:
-            wanted = error.python
-    interpreter = find(wanted)
-    lock, locked = make_lock(requirements, interpreter, cache)
-    if not locked:
+            wanted = ",".join(filter(None, (wanted, error.python)))
+            tried.add(interpreter)
+            interpreter = find(wanted)
+            if interpreter in tried:
+                raise
+    if wanted and not locked:
         note(f"Python {interpreter.version} serves, since {requirements.origin} wants {wanted}")
-    # Only what has led to a lock: a package that nothing here can run may have a version tomorrow that can.
-    write_atomic(remembered, wanted.encode())
+    if wanted:
+        # Only what has led to a lock: a package that nothing here can run may have a version tomorrow that can.
+        write_atomic(remembered, wanted.encode())
     return interpreter, lock, locked

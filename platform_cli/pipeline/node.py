@@ -21,6 +21,8 @@ from ..home import write_atomic
 from ..temporary import temporary_folder
 from .confined import confined, npm_cache, without_keys
 from .model import Lock, NodePackages, SourceFile
+from .pnpm_lock import NAME as PNPM
+from .pnpm_lock import pinned
 from .source import copy_source
 from .uv import mask
 
@@ -30,6 +32,7 @@ PROGRAMS = ("node", "npx", "npm", "tsx", "ts-node")
 TIMEOUT_S = 900.0
 _QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
 _LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
+_YARN = "yarn.lock"
 # The part of `npm ci`'s message about a lock that lacks something.
 _OUT_OF_SYNC = "are in sync"
 # The number of lines of a failed program's output that are shown.
@@ -47,20 +50,23 @@ class NpmError(BuildError):
 def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, bool]:
     """Returns what npm installs for a program of Node, None for any other, and whether npm did not have to be asked.
 
-    It is the project's own lock, else what npm resolves, which is cached below `cache`. Raises LockError when npm
-    cannot resolve the packages.
+    It is the project's own lock, else what npm resolves, with the versions in a lock of yarn or pnpm if there is one;
+    that is cached below `cache`. Raises LockError when npm cannot resolve the packages.
     """
     declared = _declared(project)
     if not project.command or project.command[0] not in PROGRAMS or declared is None:
         return None, True
     # The project's own scripts would run without its files here; `build_app` runs its build script.
-    package = json.dumps({key: value for key, value in declared.items() if key != "scripts"})
+    declared = {key: value for key, value in declared.items() if key != "scripts"}
     npmrc = _text(project.folder / ".npmrc") or ""
     lock = next((text for name in _LOCKS if (text := _text(project.folder / name))), None)
-    remembered = cache / "locks" / f"{_hash(package, npmrc)}.json"
+    keeps = not lock and project.upgrade is None
+    yarn, pnpm = (_text(project.folder / name) if keeps else None for name in (_YARN, PNPM))
+    package = json.dumps(pinned(declared, pnpm) if pnpm and not yarn else declared)
+    remembered = cache / "locks" / f"{_hash(package, npmrc, yarn or '')}.json"
     known = lock or (_text(remembered) if project.upgrade is None else None)
     if known is None:
-        known = _resolve(package, npmrc)
+        known = _resolve(package, npmrc, yarn)
         write_atomic(remembered, known.encode())
         return NodePackages(package, known, npmrc, _version()), False
     return NodePackages(package, known, npmrc, _version()), True
@@ -178,15 +184,15 @@ def _hash(*texts: str) -> str:
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
 
 
-def _write(package: str, lock: str | None, npmrc: str, folder: Path) -> None:
-    for name, text in (("package.json", package), ("package-lock.json", lock), (".npmrc", npmrc)):
+def _write(package: str, lock: str | None, npmrc: str, folder: Path, yarn: str | None = None) -> None:
+    for name, text in (("package.json", package), ("package-lock.json", lock), (".npmrc", npmrc), (_YARN, yarn)):
         if text:
             (folder / name).write_text(text, encoding="utf-8")
 
 
-def _resolve(package: str, npmrc: str) -> str:
+def _resolve(package: str, npmrc: str, yarn: str | None) -> str:
     with temporary_folder("npm") as folder:
-        _write(package, None, npmrc, folder)
+        _write(package, None, npmrc, folder, yarn)
         try:
             _npm(["install", "--package-lock-only", "--ignore-scripts"], folder)
         except BuildError as error:

@@ -2,7 +2,8 @@
 
 What a layer holds is shared by projects and never changes, and a program that makes a folder for its logs or its
 database beside itself ends there. As a part of the app its modules have their `__file__` in the project's working
-folder (homeport_runtime.loading.importing). Which programs do so is known once one has failed, and is remembered.
+folder (homeport_runtime.loading.importing). Which programs do so is known once one has failed, and is remembered; those
+that would only fail in a later call are known by their code.
 """
 
 from __future__ import annotations
@@ -23,10 +24,27 @@ if TYPE_CHECKING:
 
 _REFUSED = re.compile(r"\[Errno (?:13|30)\] [^:]+: '([^']+)'")
 
+# What writes a file or makes a folder. A module that has this and `__file__` is taken to write beside itself: for one
+# that does not, being a part of the app changes nothing but how long its own import takes.
+_WRITES = re.compile(
+    r"\.mkdir\(|makedirs\(|\.write_(?:text|bytes)\(|\.touch\(|FileHandler\(|sqlite3\.connect\(|\bcopy2?\("
+    r"|\bopen\((?:[^\n]{0,200},)?\s*(?:mode=)?[\"'][wax]b?[\"']"
+)
+
 
 def writes_beside_itself(error: InspectError, layer: Layer) -> bool:
     """Tells whether the server ended since it may not write into the layer."""
     return any(layer.hash in Path(path).parts for path in _REFUSED.findall(error.message))
+
+
+def may_write_beside_itself(package: OwnPackage) -> bool:
+    """Tells whether the code of a program's package looks as if it did so, be it in a later call only."""
+    for file in package.files:
+        if file.path.endswith(".py"):
+            text = (package.folder / file.path).read_text(encoding="utf-8", errors="replace")
+            if "__file__" in text and _WRITES.search(text):
+                return True
+    return False
 
 
 def program_package(program: Program, layer: Layer) -> OwnPackage:

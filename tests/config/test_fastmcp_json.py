@@ -158,6 +158,14 @@ def test_a_bad_environment_is_refused(tmp_path: Path, environment: object, messa
     assert "sk-hidden" not in caught.value.message
 
 
+def test_a_key_that_nobody_has_set_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("UNSET", raising=False)
+    monkeypatch.setenv("EMPTY", "")
+    env = {"OPENAI_API_KEY": "${UNSET}", "MODEL": "small", "REGION": "${EMPTY}"}
+    found = read(tmp_path, {"source": SOURCE, "deployment": {"env": env}})
+    assert found.environment == {"MODEL": "small", "REGION": ""}
+
+
 @pytest.mark.parametrize(
     ("env", "message"),
     [

@@ -291,12 +291,13 @@ BESIDE_ITSELF = """
     from mcp.server import MCPServer
 
     logs = Path(__file__).parent.parent / "logs"
-    logs.mkdir(exist_ok=True)
+    {at_once}
     mcp = MCPServer("diary")
 
 
     @mcp.tool()
     def note(text: str) -> str:
+        {in_a_call}
         with (logs / "notes.txt").open("a") as file:
             file.write(text)
         return (logs / "notes.txt").read_text()
@@ -305,24 +306,28 @@ BESIDE_ITSELF = """
     def main() -> None:
         mcp.run()
 """
+MAKES_ITS_FOLDER = "logs.mkdir(exist_ok=True)"
 WHEEL = {
-    "deep/diary/server.py": dedent(BESIDE_ITSELF),
-    "tiny_diary-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny-diary\nVersion: 1\nRequires-Dist: mcp>=2\n",
-    "tiny_diary-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    "tiny_diary-1.dist-info/entry_points.txt": "[console_scripts]\ntiny-diary = deep.diary.server:main\n",
-    "tiny_diary-1.dist-info/RECORD": "deep/diary/server.py,,\n",
+    "tiny_NAME-1.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny-NAME\nVersion: 1\nRequires-Dist: mcp>=2\n",
+    "tiny_NAME-1.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "tiny_NAME-1.dist-info/entry_points.txt": "[console_scripts]\ntiny-NAME = deep.NAME.server:main\n",
+    "tiny_NAME-1.dist-info/RECORD": "deep/NAME/server.py,,\n",
 }
 
 
+@pytest.mark.parametrize(
+    ("package", "at_once", "in_a_call"), [("diary", MAKES_ITS_FOLDER, ""), ("notes", "", MAKES_ITS_FOLDER)]
+)
 def test_a_package_that_writes_beside_its_own_code_keeps_what_it_wrote(
-    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, at_once: str, in_a_call: str
 ) -> None:
-    with ZipFile(tmp_path / "tiny_diary-1-py3-none-any.whl", "w") as wheel:
-        for name, text in WHEEL.items():
-            wheel.writestr(name, text)
+    server = dedent(BESIDE_ITSELF).replace("{at_once}", at_once).replace("{in_a_call}", in_a_call)
+    with ZipFile(tmp_path / f"tiny_{package}-1-py3-none-any.whl", "w") as wheel:
+        for name, text in {"deep/NAME/server.py": server, **WHEEL}.items():
+            wheel.writestr(name.replace("NAME", package), text.replace("NAME", package))
     monkeypatch.setitem(platform.environment, "UV_FIND_LINKS", str(tmp_path))
-    served = Served(platform, "diary", platform.run("deploy", "pypi:tiny-diary", "--name", "diary")["url"])
+    served = Served(platform, package, platform.run("deploy", f"pypi:tiny-{package}", "--name", package)["url"])
     assert served.call("note", text="one ") == "one "
-    platform.run("deploy", "pypi:tiny-diary", "--name", "diary", "--env", "NEW=release")
+    platform.run("deploy", f"pypi:tiny-{package}", "--name", package, "--env", "NEW=release")
     assert served.call("note", text="two") == "one two"
-    platform.run("destroy", "diary")
+    platform.run("destroy", package)

@@ -12,8 +12,8 @@ from platform_cli.pipeline import resolve as module
 from platform_cli.pipeline.fitting import fitting_lock
 from platform_cli.pipeline.interpreter import find_interpreter
 from platform_cli.pipeline.lock import OtherPythonError, make_lock
-from platform_cli.pipeline.model import Interpreter, Lock, Requirements
-from platform_cli.pipeline.uv import resolve_with_uv
+from platform_cli.pipeline.model import Interpreter, Lock, Requirements, Resolved
+from platform_cli.pipeline.uv import UvError, resolve_with_uv
 
 OWN = find_interpreter(None, Path())
 OTHER = Interpreter(OWN.path, "4.1.7", OWN.platform)
@@ -59,6 +59,30 @@ def test_another_python_serves_and_is_remembered(
     monkeypatch.setattr(module, "resolve_with_uv", None)
     assert locked() == (OTHER, lock, True)
     assert asked == [">=4,<5"] * 2
+
+
+def test_what_a_second_package_wants_is_heard_too(
+    newer: Requirements, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = Interpreter(OWN.path, "4.2.1", OWN.platform)
+
+    def resolve(requirements: Requirements, interpreter: Interpreter, *_: object) -> Resolved:
+        if interpreter == newest:
+            return Resolved("newer==1\n", {}, ())
+        wanted = ">=4.2" if interpreter == OTHER else ">=4,<5"
+        raise UvError(f"the current Python version ({interpreter.version}) does not satisfy Python{wanted}")
+
+    def find(python: str) -> Interpreter:
+        return {">=4,<5": OTHER, ">=4,<5,>=4.2": newest}[python]
+
+    monkeypatch.setattr(module, "resolve", resolve)
+    interpreter, lock, _ = fitting_lock(newer, OWN, find, tmp_path, print)
+    assert (interpreter, lock.python) == (newest, "4.2")
+
+
+def test_a_python_that_did_not_fit_is_not_tried_again(newer: Requirements, tmp_path: Path) -> None:
+    with pytest.raises(OtherPythonError, match="pypi:newer cannot be resolved"):
+        fitting_lock(newer, OWN, lambda _: OWN, tmp_path, print)
 
 
 def test_where_there_is_no_other_python_it_is_asked_again(newer: Requirements, tmp_path: Path) -> None:

@@ -70,6 +70,31 @@ def test_the_projects_own_lock_decides(tmp_path: Path) -> None:
     assert with_packages(EMPTY, packages).hash != with_packages(EMPTY, replace(packages, node="v1")).hash
 
 
+YARN = """# yarn lockfile v1
+
+
+is-number@>=6:
+  version "6.0.0"
+  resolved "https://registry.yarnpkg.com/is-number/-/is-number-6.0.0.tgz#e6d15ad31fc262887cccf217ae5f9316f81b1995"
+  integrity sha512-Wu1VHeILBK8KAWJUAiSZQX94GmOE45Rg6/538fKwiloUu21KncEkYGPqob2oSZ5mUT73vLGrHQjKw3KMPwfDzg==
+"""
+PNPM = "lockfileVersion: '9.0'\n\npackages:\n\n  is-number@6.0.0:\n    resolution: {}\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("yarn.lock", YARN), ("pnpm-lock.yaml", PNPM)])
+def test_locks_of_yarn_and_pnpm_decide(tmp_path: Path, name: str, text: str) -> None:
+    made = project(tmp_path / "project", {"private": True, "dependencies": {"is-number": ">=6"}})
+    (made.folder / name).write_text(text)
+    assert _locked("is-number", made, tmp_path) == "6.0.0"
+    assert _locked("is-number", replace(made, upgrade=()), tmp_path) > "6.0.0"
+
+
+def _locked(package: str, made: Project, home: Path) -> str:
+    packages, _ = lock_packages(made, home / "cache")
+    assert packages is not None
+    return str(json.loads(packages.lock)["packages"][f"node_modules/{package}"]["version"])
+
+
 def test_a_lock_that_lacks_a_package_is_filled_up(tmp_path: Path) -> None:
     less = {**PACKAGE, "dependencies": {}}
     packages, _ = lock_packages(project(tmp_path / "less", less), tmp_path / "cache")

@@ -9,7 +9,13 @@ import pytest
 from platform_cli.config.project import Program
 from platform_cli.errors import InspectError
 from platform_cli.pipeline.model import Layer
-from platform_cli.pipeline.program_package import is_known, program_package, remember, writes_beside_itself
+from platform_cli.pipeline.program_package import (
+    is_known,
+    may_write_beside_itself,
+    program_package,
+    remember,
+    writes_beside_itself,
+)
 
 HASH = "ab" * 32
 PROGRAM = Program("tools.clock.server", "main", "clock")
@@ -58,6 +64,22 @@ def test_the_package_of_a_program_is_taken_and_nothing_else(layer: Layer) -> Non
 )
 def test_only_what_may_not_be_written_in_the_layer_counts(layer: Layer, message: str, *, expected: bool) -> None:
     assert writes_beside_itself(InspectError(message), layer) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ('HERE = Path(__file__)\n(HERE.parent / "logs").mkdir()', True),
+        ('db = sqlite3.connect(os.path.dirname(__file__) + "/x.db")', True),
+        ('open(os.path.join(os.path.dirname(__file__), "x"), "w")', True),
+        ('(Path(__file__).parent / "x").open("a")', True),
+        ('open(os.path.join(os.path.dirname(__file__), "words.txt"), "rb")', False),
+        ('(Path.home() / ".clock").mkdir()', False),
+    ],
+)
+def test_code_that_writes_and_knows_where_it_is_may_write_there(layer: Layer, code: str, *, expected: bool) -> None:
+    (layer.path / "tools/clock/server.py").write_text(code)
+    assert may_write_beside_itself(program_package(PROGRAM, layer)) is expected
 
 
 def test_a_program_is_remembered_for_its_layer(layer: Layer, tmp_path: Path) -> None:
