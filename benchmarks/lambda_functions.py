@@ -96,9 +96,22 @@ def homeport_function(into: Path, source: str, variables: Mapping[str, str] | No
     sources = {name: packages / name for name in sources_of(report["modules"]) if (packages / name).exists()}
     own = Interpreter(Path(python), sysconfig.get_python_version(), "")
     (packages / packed.FILE_NAME).write_bytes(packed.pack_bytecode(compile_files(sources, own)))
-    runtime = sorted((packages / "homeport_runtime").rglob("*.py"))
-    compile_in_place({file.relative_to(packages).as_posix(): file for file in runtime}, own)
+    _compile_runtime(function, own)
     return function
+
+
+def light_function(into: Path, app: str, variables: Mapping[str, str] | None = None, **manifest: Any) -> Function:
+    """The same for an ASGI app called `app` that imports no package, which nobody has inspected."""
+    entrypoint = {"file": "server.py", "object": "app"}
+    function = lay_out(into, app, *PACKAGES, variables=variables, entrypoint=entrypoint, **manifest)
+    _compile_runtime(function, Interpreter(Path(python_with(*PACKAGES)), sysconfig.get_python_version(), ""))
+    return function
+
+
+def _compile_runtime(function: Function, interpreter: Interpreter) -> None:
+    packages = function.opt / "python"
+    runtime = sorted((packages / "homeport_runtime").rglob("*.py"))
+    compile_in_place({file.relative_to(packages).as_posix(): file for file in runtime}, interpreter)
 
 
 def _mangum_function(into: Path, source: str, *, json_response: bool) -> Function:

@@ -11,6 +11,7 @@ import pytest
 from xdist.scheduler import LoadFileScheduling
 
 from .leftovers import keep_mounts_private, remove
+from .support import Platform, with_packages
 
 # What shares the environment that takes longest to make, once in each process, is run by one process.
 SHARING = (
@@ -96,3 +97,11 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any], request: pytest.Fix
 def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leaves the keyring of whoever runs the tests alone: what a test's own process encrypts has its key in a file."""
     monkeypatch.setattr("platform_cli.secrets.key.usable_keyring", lambda: None)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
+    """Provides the platform of a module's tests, whose first deploy of the smallest server is quick."""
+    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
+    yield running
+    running.stop()

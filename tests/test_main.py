@@ -52,6 +52,16 @@ def test_help_names_every_command_and_exit_code() -> None:
     assert homeport("-h").stdout == done.stdout
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("deplyo", "'deplyo'; did you mean deploy?"), ("make-coffee", "'make-coffee'")]
+)
+def test_a_command_that_is_not_there(typed: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([typed, "--json"]) == 2
+    said = json.loads(capsys.readouterr().out)["error"]
+    assert said["message"] == f"there is no command {meant}"
+    assert said["hint"] == "`homeport --help` shows what is expected"
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help_that_fits_its_line(name: str) -> None:
     result = CliRunner().invoke(cli, [name, "--help"])

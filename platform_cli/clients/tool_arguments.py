@@ -69,7 +69,7 @@ def typed_arguments(tool: Mapping[str, Any], given: Mapping[str, str]) -> dict[s
         plural = "s" if len(missing) > 1 else ""
         raise InputError(
             f"{tool['name']} needs the argument{plural} {', '.join(missing)}",
-            hint=" ".join(f"{key}={_example(schema, properties.get(key, {}))}" for key in missing),
+            hint="for example " + " ".join(f"{key}={_example(schema, properties.get(key, {}))}" for key in missing),
         )
     return {key: _typed(key, text, properties.get(key, {}), schema) for key, text in given.items()}
 
@@ -128,7 +128,9 @@ def _typed(key: str, text: str, schema: Mapping[str, Any], root: Mapping[str, An
     if "string" in names:
         return text
     kind = " or ".join(names)
-    raise InputError(f"{key}={text}: the value must be {kind}", hint=f"{key}={_example(root, schema)}")
+    raise InputError(
+        f"{key}={text}: the value must be of type {kind}", hint=f"for example {key}={_example(root, schema)}"
+    )
 
 
 def _is(value: object, name: str) -> bool:

@@ -108,14 +108,14 @@ def _url(url: str | None) -> str:
         return sys.stdin.readline().strip()
     if url is None:
         if not sys.stdin.isatty():
-            raise InputError("no URL", hint="homeport alerts add - reads it from standard input")
+            raise InputError("no URL", hint="`homeport alerts add -` reads it from standard input")
         asked: str = click.prompt("URL", hide_input=True, err=True)
         return asked.strip()
     if has_secret(url):
         host = urlsplit(url).hostname
         raise InputError(
             f"the URL of {host} is a secret, and others can see a command line",
-            hint="homeport alerts add, and type it when it is asked for; or - for standard input",
+            hint="`homeport alerts add` asks for it, `homeport alerts add -` reads it from standard input",
         )
     return url
 

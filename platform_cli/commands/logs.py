@@ -47,13 +47,17 @@ def logs_command(
         _show_build(output, name, release)
         return
     query = _query(since, level, grep, release)
+    found = False
     try:
         for record in running_target().logs(name, follow=follow, query=query):
             if query.wants(record):
+                found = True
                 output.line(record, record_text(record))
     except KeyboardInterrupt:
         # Following only ends in this way, so nothing was interrupted.
         raise click.exceptions.Exit(130) from None
+    if not found:
+        output.note("no such line is there")
 
 
 def _show_build(output: Output, name: str, release: str | None) -> None:
@@ -66,9 +70,12 @@ def _query(since: str | None, level: str | None, grep: str | None, release: str 
     try:
         re.compile(grep or "")
     except re.error as error:
-        raise InputError(f"--grep {grep!r} is not a regular expression: {error}") from None
-    number = f"v{release.removeprefix('v')}" if release else None
-    return LogQuery(start, level or LEVELS[0], grep or "", number)
+        raise InputError(
+            f"--grep {grep!r} is not a regular expression: {error}",
+            hint=r"a \ before one of ( ) [ ] . * + ? stands for the character itself",
+        ) from None
+    number = release_number(release)
+    return LogQuery(start, level or LEVELS[0], grep or "", None if number is None else f"v{number}")
 
 
 def record_text(record: LogRecord) -> str:

@@ -68,7 +68,7 @@ def _value(name: str, value: str | None) -> str:
     if value is not None:
         return value
     if not sys.stdin.isatty():
-        raise InputError(f"no value for {name}", hint=f"homeport set-secret {name} - reads it from standard input")
+        raise InputError(f"no value for {name}", hint=f"`homeport set-secret {name} -` reads it from standard input")
     asked: str = click.prompt(f"value of {name}", hide_input=True, confirmation_prompt=True, err=True)
     return asked
 

@@ -57,7 +57,8 @@ def call_command(
         )
     text = "\n".join(_block_text(block) for block in result["content"])
     if result.get("isError"):
-        raise ToolError(text or f"{tool} failed without saying why")
+        where = None if "://" in server else f"`homeport errors {server}` shows where, if it was an exception"
+        raise ToolError(text or f"{tool} failed without saying why", hint=where)
     data = {"ok": True, "url": endpoint.name, "tool": tool, "content": result["content"]}
     if "structuredContent" in result:
         data["structuredContent"] = result["structuredContent"]

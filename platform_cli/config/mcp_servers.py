@@ -58,7 +58,7 @@ def read_entries(file: Path) -> list[ServerEntry]:
     tables = (data, settings if isinstance(settings, dict) else {})
     found = next((table[key] for table in tables for key in ("mcpServers", "servers") if key in table), None)
     if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):
-        raise InputError(f'{file}: has no servers: {{"mcpServers": {{"name": {{"command": "..."}}}}}}')
+        raise InputError(f"{file}: has no servers", hint='{"mcpServers": {"NAME": {"command": "..."}}} has one')
     return [_entry(f"{file}: {name}", name, entry, folder) for name, entry in found.items()]
 
 

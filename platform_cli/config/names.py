@@ -37,13 +37,13 @@ def check_name(name: str, where: str) -> str:
     """
     if is_name(name):
         return name
-    raise InputError(f"{where}: {name!r} is not a project name; a name is {RULE}", hint=suggestion(name))
+    raise InputError(f"{where}: {name!r} is not {RULE}", hint=suggestion(name))
 
 
 def suggestion(name: str) -> str | None:
     """Returns a hint with a good name that is near to a bad one, None when there is none."""
     slug = slugify(name)
-    return f'Try "{slug}".' if slug else None
+    return f'for example "{slug}"' if slug else None
 
 
 def slugify(text: str) -> str | None:

@@ -64,7 +64,7 @@ def processors(low: float, high: float) -> Callable[[object], float]:
 def project_name(value: object) -> str:
     if not isinstance(value, str) or not names.is_name(value):
         proposal = isinstance(value, str) and names.suggestion(value)
-        raise ValueError(f"must be {names.RULE}" + (f". {proposal}" if proposal else ""))
+        raise ValueError(f"must be {names.RULE}" + (f", {proposal}" if proposal else ""))
     return value
 
 

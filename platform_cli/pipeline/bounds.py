@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..config.command import package_name
 from ..config.project import Program, Project
 from ..errors import SourceError
 from ..project_files.imports import Module, parse_module
 from ..project_files.sdk import sdk_requirements
 from .code import Code
+from .layer import build_layer
+from .lock import part_of
+from .model import Interpreter, Lock
+from .programs import program_of
 
 # The number of a package's files that are searched for signs of an SDK's version.
 MAX_FILES = 500
+# The limits beyond which a version is too new for some code.
+OLDEST = ("mcp<2", "fastmcp<3")
 
 
 def sdk_bounds(project: Project, code: Sequence[Code]) -> tuple[str, ...]:
@@ -25,9 +32,31 @@ def sdk_bounds(project: Project, code: Sequence[Code]) -> tuple[str, ...]:
     return _bounds([each.module for each in code])
 
 
-def package_bounds(layer: Path, program: Program) -> tuple[str, ...]:
-    """Returns the upper limits on mcp and fastmcp of the package in `layer` that contains `program`."""
-    return _bounds(list(_package(layer, program)))
+def script_bounds(project: Project, script: str, lock: Lock, interpreter: Interpreter, layers: Path) -> tuple[str, ...]:
+    """Returns the upper limits on mcp and fastmcp of the package that `script` runs, if `lock` goes beyond them.
+
+    Its code can be searched only once it is installed. The packages that the project names are therefore installed
+    without what these need, and all of the lock only where another package has the code. Raises what `build_layer` and
+    `program_of` raise.
+    """
+    # Imported late, since only a package's own program needs it.
+    from .resolve import exceeded
+
+    if not exceeded(OLDEST, lock.text):
+        return ()
+    named = [name for requirement in project.dependencies if (name := package_name(requirement))]
+    for part in [part_of(lock, named), lock] if named else [lock]:
+        layer, _ = build_layer(part, interpreter, layers)
+        try:
+            modules = list(_package(layer.path, program_of(layer.path, script)))
+        except SourceError:
+            if part is lock:
+                raise
+            continue
+        if modules:
+            bounds = _bounds(modules)
+            return bounds if exceeded(bounds, lock.text) else ()
+    return ()
 
 
 def _bounds(modules: list[Module]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from ..config.project import Project
 from ..config.python_version import required_python, wanted_python
 from ..errors import InputError, InspectError
 from ..home import Home
-from .bounds import package_bounds, sdk_bounds
+from .bounds import script_bounds, sdk_bounds
 from .bundle import BundleDraft, describe, find_bundle
 from .code import Code, read_code
 from .fitting import fitting_lock
@@ -111,6 +111,9 @@ def install(
             )
         else:
             lock, locked = make_lock(requirements, interpreter, home.cache)
+        if project.script and (bounds := script_bounds(project, project.script, lock, interpreter, home.layers)):
+            requirements = replace(requirements, bounds=bounds)
+            lock, locked = make_lock(requirements, interpreter, home.cache)
         for text in [*lock.notes, *(_moved_branches(requirements, lock) if locked else ())]:
             note(text)
         packages, known = lock_packages(project, home.cache)
@@ -119,20 +122,7 @@ def install(
     with stages.run("layer") as stage:
         layer, stage.cached = build_layer(lock, interpreter, home.layers)
     if project.script:
-        # Imported late, since only a package's own program needs it.
-        from .resolve import exceeded
-
-        program = program_of(layer.path, project.script)
-        # Only once it is installed can its code be searched for signs of the SDK's version.
-        bounds = package_bounds(layer.path, program)
-        if exceeded(bounds, lock.text):
-            requirements = replace(requirements, bounds=bounds)
-            lock, _ = make_lock(requirements, interpreter, home.cache)
-            layer, _ = build_layer(lock, interpreter, home.layers)
-            for text in lock.notes:
-                note(text)
-            program = program_of(layer.path, project.script)
-        project = replace(project, program=program, script=None)
+        project = replace(project, program=program_of(layer.path, project.script), script=None)
         code = read_code(project)
     if packages:
         project = find_program(project, layer.path)

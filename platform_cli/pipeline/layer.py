@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import LayerError
 from ..own_code import open_to_all
 from ..temporary import is_abandoned, locked_folder
+from .lock import lines_about
 from .model import Interpreter, Layer, Lock
 from .node import install_packages
 from .uv import FREE_DISK, UvError, resolve_with_uv, run_uv, with_wheels
@@ -73,26 +74,11 @@ def _install_again(lock: Lock, interpreter: Interpreter, folder: Path, packages:
 
     args = [*_arguments(lock, interpreter, folder), "--reinstall", "--no-cache", "--requirements", "-"]
     try:
-        resolve_with_uv(args, input=_part(lock.text, packages), cwd=folder)
+        resolve_with_uv(args, input=lines_about(packages, lock.text), cwd=folder)
     except UvError:
         check_records(folder)
         raise
     (folder / ".lock").unlink(missing_ok=True)
-
-
-def _part(lock: str, packages: Iterable[str]) -> str:
-    """Returns the lines of a lock about these packages, and its options."""
-    # Imported late, since only packages that differ from their RECORD are fetched again.
-    from packaging.utils import canonicalize_name
-
-    names, kept, is_kept = {canonicalize_name(package) for package in packages}, [], False
-    for line in lock.splitlines():
-        if not line.startswith((" ", "\t")):
-            name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
-            is_kept = line.startswith("--") or canonicalize_name(name) in names
-        if is_kept:
-            kept.append(line)
-    return "\n".join([*kept, ""])
 
 
 def _install(lock: Lock, interpreter: Interpreter, folder: Path) -> None:

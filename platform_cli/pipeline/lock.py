@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import unquote
@@ -47,6 +48,26 @@ def make_lock(requirements: Requirements, interpreter: Interpreter, cache: Path)
     return _lock(resolved, interpreter), False
 
 
+def part_of(lock: Lock, packages: Iterable[str]) -> Lock:
+    """Returns a lock of these packages of `lock` alone, without what they need."""
+    return _named(lines_about(packages, lock.text), lock.python, lock.platform)
+
+
+def lines_about(packages: Iterable[str], text: str) -> str:
+    """Returns the lines of a lock's text about these packages, and its options."""
+    # Imported late, since few deploys take a lock apart.
+    from packaging.utils import canonicalize_name
+
+    names, kept, is_kept = {canonicalize_name(package) for package in packages}, [], False
+    for line in text.splitlines():
+        if not line.startswith((" ", "\t")):
+            name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
+            is_kept = line.startswith("--") or canonicalize_name(name) in names
+        if is_kept:
+            kept.append(line)
+    return "\n".join([*kept, ""])
+
+
 def lock_identity(requirements: Requirements, interpreter: Interpreter) -> str:
     """Returns a hash of everything that decides the resolution, without the place and name of the project's folder."""
     file = requirements.file
@@ -77,10 +98,13 @@ def _recall(remembered: Path) -> Resolved | None:
 
 
 def _lock(resolved: Resolved, interpreter: Interpreter) -> Lock:
-    normal = "\n".join(line.strip() for line in resolved.text.splitlines() if line.strip())
-    identity = "\n".join([normal, interpreter.minor, interpreter.platform])
-    name = hashlib.sha256(identity.encode()).hexdigest()
-    return Lock(resolved.text, name, interpreter.minor, interpreter.platform, notes=resolved.notes)
+    return _named(resolved.text, interpreter.minor, interpreter.platform, resolved.notes)
+
+
+def _named(text: str, python: str, platform: str, notes: tuple[str, ...] = ()) -> Lock:
+    normal = "\n".join(line.strip() for line in text.splitlines() if line.strip())
+    identity = "\n".join([normal, python, platform])
+    return Lock(text, hashlib.sha256(identity.encode()).hexdigest(), python, platform, notes=notes)
 
 
 def _explain(error: UvError, requirements: Requirements) -> LockError:

@@ -43,6 +43,11 @@ def program_of(layer: Path, name: str) -> Program:
     module = name.replace("-", "_")
     if _is_module(layer, module):
         return Program(module)
+    if own:
+        raise SourceError(
+            f"{name} installs no program: no console script, and no module that is called so",
+            hint=f"Name the module that its page says to run, pypi:{name}:MODULE; a library has none.",
+        )
     raise SourceError(
         f"no program {name!r}: no console script and no module of the project or of an installed package is called so",
         hint="Name the server file: homeport deploy server.py",

@@ -74,7 +74,9 @@ class Remote:
         return connection
 
     def unreachable(self, reason: Exception) -> PlatformError:
-        return PlatformError(f"the platform at {self.url} cannot be reached: {reason}", hint="check the address")
+        # Without the error's number, which tells nobody anything.
+        text = getattr(reason, "strerror", None) or reason
+        return PlatformError(f"the platform at {self.url} cannot be reached: {text}", hint="check the address")
 
 
 class _UnixConnection(http.client.HTTPConnection):

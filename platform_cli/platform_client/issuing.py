@@ -75,6 +75,7 @@ def issuer_file(project: Project, home: Home) -> bytes | None:
         "urls": public_urls(project),
         "scopes": list(scopes.baseline) if scopes else [],
         "has_scopes": bool(scopes and scopes.known),
+        "is_platform": found.is_platform,
     }
     return json.dumps(said, sort_keys=True).encode()
 
@@ -90,7 +91,7 @@ def _keys(issuer: Issuer, home: Home) -> FoundKeys:
         return asyncio.run(find_keys(issuer.url))
     # Before anything is registered there, it tells nobody else that it is an authorization server.
     said = platform.issuer_keys()
-    return FoundKeys(said["jwks_uri"], list(said["keys"]))
+    return FoundKeys(said["jwks_uri"], list(said["keys"]), is_platform=True)
 
 
 class Registration:

@@ -17,7 +17,13 @@ _V1_DECORATORS = {
     "read_resource", "subscribe_resource", "unsubscribe_resource", "set_logging_level", "completion",
     "progress_notification",
 }  # fmt: skip
-_V1_MODULES = ("mcp.server.fastmcp", "mcp.server.FastMCP", "mcp.client.websocket", "mcp.server.websocket")
+# What 2.3.0 does not have any more of 1.30.0.
+_V1_MODULES = (
+    "mcp.server.fastmcp", "mcp.server.FastMCP", "mcp.server.experimental", "mcp.server.websocket",
+    "mcp.server.lowlevel.experimental", "mcp.server.lowlevel.func_inspection", "mcp.client.experimental",
+    "mcp.client.websocket", "mcp.shared.experimental", "mcp.shared.progress", "mcp.shared.response_router",
+    "mcp.shared.session", "mcp.shared.version",
+)  # fmt: skip
 _V2_MODULES = ("mcp.server.mcpserver", "mcp.server.MCPServer", "mcp.MCPServer", "mcp_types")
 _LOWLEVEL = ("mcp.server.Server", "mcp.server.lowlevel", "mcp.Server")
 # The arguments that fastmcp 3 refuses in the constructor (its server.py, _REMOVED_KWARGS).
@@ -26,6 +32,19 @@ _FASTMCP_2_ARGUMENTS = {
     "log_level", "on_duplicate_tools", "on_duplicate_resources", "on_duplicate_prompts", "tool_serializer",
     "include_tags", "exclude_tags", "tool_transformations", "dependencies",
 }  # fmt: skip
+# What 3.4.11 does not have any more of 2.13 and 2.14, and 4.2.3 not of 3.4.11.
+_FASTMCP_2_MODULES = (
+    "fastmcp.contrib.component_manager.component_service", "fastmcp.prompts.prompt_manager",
+    "fastmcp.resources.resource_manager", "fastmcp.server.auth.providers.bearer", "fastmcp.server.sampling.handler",
+    "fastmcp.server.tasks.converters", "fastmcp.server.tasks.protocol", "fastmcp.tools.tool_manager",
+    "fastmcp.utilities.mcp_config",
+)  # fmt: skip
+_FASTMCP_3_MODULES = (
+    "fastmcp.cli.tasks", "fastmcp.client.mixins.task_management", "fastmcp.client.tasks",
+    "fastmcp.experimental.sampling", "fastmcp.experimental.server", "fastmcp.experimental.utilities",
+    "fastmcp.server.app", "fastmcp.server.apps", "fastmcp.server.auth.authorization", "fastmcp.server.openapi",
+    "fastmcp.server.proxy", "fastmcp.server.sampling", "fastmcp.server.tasks",
+)  # fmt: skip
 _FASTMCP_3_METHODS = {"import_server", "as_proxy", "get_tools"}
 
 
@@ -41,9 +60,8 @@ def sdk_requirements(trees: Iterable[ast.Module], imported: Collection[str]) -> 
     if any(_within(name, ("mcp", "mcp_types")) for name in imported):
         found.add("mcp<2" if v1 else "mcp>=2,<3" if _is_v2(imported, calls) else "mcp")
     if any(_within(name, ("fastmcp",)) for name in imported):
-        found.add(
-            "fastmcp<3" if _is_fastmcp_2(imported, calls) else "fastmcp<4" if v1 or _is_fastmcp_3(calls) else "fastmcp"
-        )
+        old = v1 or _is_fastmcp_3(imported, calls)
+        found.add("fastmcp<3" if _is_fastmcp_2(imported, calls) else "fastmcp<4" if old else "fastmcp")
     return found
 
 
@@ -66,6 +84,8 @@ def _is_v2(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
 
 
 def _is_fastmcp_2(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
+    if any(_within(name, _FASTMCP_2_MODULES) for name in imported):
+        return True
     if any(_within(name, ("mcp.server.fastmcp",)) for name in imported):
         return False  # the arguments may be meant for the FastMCP of mcp
     return any(
@@ -74,7 +94,9 @@ def _is_fastmcp_2(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
     )
 
 
-def _is_fastmcp_3(calls: Iterable[ast.Call]) -> bool:
+def _is_fastmcp_3(imported: Collection[str], calls: Iterable[ast.Call]) -> bool:
+    if any(_within(name, _FASTMCP_3_MODULES) for name in imported):
+        return True
     for call in calls:
         if isinstance(call.func, ast.Attribute):
             owner = call.func.value.id if isinstance(call.func.value, ast.Name) else ""

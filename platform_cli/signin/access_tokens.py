@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from .model import OFFLINE_ACCESS, Grant
 
-# The seconds for which an access token is valid: for a project here, and for a resource elsewhere, which does not hear
-# that a sign-in has ended.
+# The seconds for which an access token is valid: for a project here, and for a resource elsewhere, which hears a minute
+# later that a sign-in has ended, and not while this platform cannot be reached.
 ACCESS_S = 3600
 REMOTE_ACCESS_S = 900
 

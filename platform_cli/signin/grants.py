@@ -9,6 +9,8 @@ import time
 from dataclasses import dataclass
 
 from ..bearer import hash_of
+from ..config.names import AT
+from .access_tokens import REMOTE_ACCESS_S
 from .model import Grant, OAuthError
 
 # The seconds in which a code has to be exchanged, and those for which a used one is remembered.
@@ -22,8 +24,15 @@ GRACE_S = 30.0
 # The refresh tokens of a grant that are known, its newest: a client that refreshes in a loop must not fill the disk.
 # That an older one was used before is not noticed any more, but it is worth nothing either.
 MOST_TOKENS = 1000
-# The seconds in which a refresh after a refused call is answered with `invalid_grant`.
+# The seconds in which a refresh after a refused call is answered with `invalid_grant`, and those in which refused calls
+# are written down once.
 STEP_UP_S = 60.0
+NOTED_S = 1.0
+# The seconds for which a resource elsewhere is told that a grant has ended: until it believes no token of it any more,
+# whose clock may differ (homeport_runtime.guard.issued_tokens). Only the newest are told, since all have to fit into
+# what it reads (homeport_runtime.guard.issuer_keys).
+ENDED_S = REMOTE_ACCESS_S + 2 * 240.0
+MOST_ENDED = 15_000
 
 SCHEMA = (
     """
@@ -58,6 +67,7 @@ CREATE TABLE IF NOT EXISTS signin_refresh_tokens (
 ) STRICT
 """,
     "CREATE INDEX IF NOT EXISTS signin_refresh_tokens_of ON signin_refresh_tokens (grant_id)",
+    "CREATE TABLE IF NOT EXISTS signin_ended (id TEXT PRIMARY KEY, ended_at REAL NOT NULL) STRICT",
 )
 _COLUMNS = "id, project, client, user, resource, scopes"
 
@@ -156,8 +166,10 @@ class Grants:
         Some clients refresh then, get the same scopes, and give up; if the refresh fails they ask the user
         (typescript-sdk, issue 2255).
         """
+        now = time.time()
         self._db.execute(
-            "UPDATE signin_grants SET refused_at = ? WHERE id = ? AND project = ?", (time.time(), grant, project)
+            "UPDATE signin_grants SET refused_at = ? WHERE id = ? AND project = ? AND coalesce(refused_at, 0) < ?",
+            (now, grant, project, now - NOTED_S),
         )
 
     def _was_refused(self, grant: str, now: float) -> bool:
@@ -176,9 +188,28 @@ class Grants:
         return self._find(row[0]) if row else None
 
     def end(self, grant: str) -> None:
-        """Ends a grant with all of its refresh tokens; an access token lives on until it expires."""
+        """Ends a grant with all of its refresh tokens; an access token lives on until it expires, or until a resource
+        elsewhere has heard of it.
+        """
+        now = time.time()
+        self._db.execute("DELETE FROM signin_ended WHERE ended_at < ?", (now - ENDED_S,))
+        # The name of a resource elsewhere has this sign, and no project's.
+        self._db.execute(
+            "INSERT OR REPLACE INTO signin_ended SELECT id, ? FROM signin_grants WHERE id = ? AND instr(project, ?)",
+            (now, grant, AT),
+        )
         self._db.execute("DELETE FROM signin_refresh_tokens WHERE grant_id = ?", (grant,))
         self._db.execute("DELETE FROM signin_grants WHERE id = ?", (grant,))
+
+    def ended(self) -> list[str]:
+        """Returns the grants to resources elsewhere that have ended while access tokens may still be valid, the newest
+        first.
+        """
+        rows = self._db.execute(
+            "SELECT id FROM signin_ended WHERE ended_at > ? ORDER BY ended_at DESC LIMIT ?",
+            (time.time() - ENDED_S, MOST_ENDED),
+        ).fetchall()
+        return [grant for (grant,) in rows]
 
     def end_of(self, project: str, user: str | None = None) -> int:
         """Ends the grants of a project, or those of one user, and returns how many there were."""

@@ -25,10 +25,11 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class FoundKeys:
-    """Holds the keys of an issuer, and the URL at which they are."""
+    """Holds the keys of an issuer, and the URL at which they are; a platform lists ended sign-ins beside them."""
 
     url: str
     keys: list[Mapping[str, Any]]
+    is_platform: bool
 
 
 class Issuers:
@@ -109,10 +110,11 @@ async def _find_keys(http: httpx.AsyncClient, issuer: str) -> FoundKeys:
 async def _keys_at(http: httpx.AsyncClient, place: object, issuer: str) -> FoundKeys:
     if not isinstance(place, str) or not _is_safe(place, issuer):
         raise ValueError(f"its metadata says that they are at {place!r}, where others could change them")
-    keys = verifying(await _json(http, place))
+    said = await _json(http, place)
+    keys = verifying(said)
     if not keys:
         raise ValueError(f"{place} has no key that verifies signatures")
-    return FoundKeys(place, keys)
+    return FoundKeys(place, keys, isinstance(said.get("ended"), list))
 
 
 def _is_safe(place: str, issuer: str) -> bool:

@@ -76,6 +76,12 @@ class PublicKeys:
         key = self._derive(self._numbers.signing(PUBLIC))
         return Signer("ES256", _jwk(key)["kid"], lambda data: _signature(key, data))
 
+    def has_signed(self, key_id: str, data: bytes, signature: bytes) -> bool:
+        """Tells whether the key of that id has made a signature of `data`."""
+        keys = (self._derive(number) for number in self._numbers.accepted(PUBLIC))
+        key = next((each for each in keys if _jwk(each)["kid"] == key_id), None)
+        return key is not None and _is_signature(key, data, signature)
+
     def rotate_old(self) -> bool:
         return self._numbers.rotate_old(PUBLIC)
 
@@ -105,6 +111,22 @@ def _signature(key: EllipticCurvePrivateKey, data: bytes) -> bytes:
 
     numbers = decode_dss_signature(key.sign(data, ec.ECDSA(SHA256())))
     return b"".join(number.to_bytes(COORDINATE_BYTES, "big") for number in numbers)
+
+
+def _is_signature(key: EllipticCurvePrivateKey, data: bytes, signature: bytes) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+    if len(signature) != 2 * COORDINATE_BYTES:
+        return False
+    r, s = signature[:COORDINATE_BYTES], signature[COORDINATE_BYTES:]
+    numbers = encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
+    try:
+        key.public_key().verify(numbers, data, ec.ECDSA(SHA256()))
+    except InvalidSignature:
+        return False
+    return True
 
 
 def _coordinate(number: int) -> str:

@@ -51,7 +51,7 @@ class SignInPages:
         pairs = parse_qsl(request.url.query, keep_blank_values=True, max_num_fields=50)
         server = self._server
         if server.is_public:
-            await self._peers.count(request)
+            self._peers.count(request)
         client = await server.find_client(parameter(pairs, "client_id"))
         redirect_uri = redirect_of(pairs, client.redirect_uris)
         try:

@@ -27,13 +27,13 @@ class Peers:
         self._issuer = issuer
         self._windows = SharedWindows([BEGUN])
 
-    async def count(self, request: Request) -> None:
+    def count(self, request: Request) -> None:
         """Counts a beginning.
 
         Raises OAuthError if there are too many of the same address.
         """
         address = address_of(request.scope, Names([urlsplit(self._issuer()).hostname or ""]))
-        _, wait = await self._windows.take([Bucket(0, network_of(address or "unknown"))])
+        _, wait = self._windows.take([Bucket(0, network_of(address or "unknown"))])
         if wait:
             again = f"too many come from your address: try again in {math.ceil(wait)} seconds"
             raise OAuthError("temporarily_unavailable", again, 429)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.applications import Starlette
 
 from homeport_runtime.asgi import ASGIApp
+from homeport_runtime.guard.issuing_platform import PATH as REFUSED_PATH
 
 from .page_routes import SignInPages
 from .peers import Peers
@@ -19,5 +20,5 @@ def sign_in_app(server: AuthorizationServer) -> ASGIApp:
 
 def is_sign_in(path: str) -> bool:
     """Tells whether everyone may ask for a path, since people sign in there."""
-    open_paths = ("/authorize", "/token", "/register", "/revoke", METADATA_PATH, JWKS_PATH)
+    open_paths = ("/authorize", "/token", "/register", "/revoke", REFUSED_PATH, METADATA_PATH, JWKS_PATH)
     return path in open_paths or path.startswith("/authorize/")

@@ -6,9 +6,12 @@ import base64
 import hashlib
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from homeport_runtime.guard.own_tokens import read_signed
 
 from ..config.issuers import GITHUB
 from ..errors import InputError, NotFoundError
@@ -88,6 +91,12 @@ class AuthorizationServer:
     def jwks_uri(self) -> str:
         """Returns where the keys are by which resources elsewhere verify tokens (RFC 7517)."""
         return f"{self.issuer()}{JWKS_PATH}"
+
+    def key_set(self) -> dict[str, Any]:
+        """Returns what resources elsewhere need to verify tokens (RFC 7517, section 5), and which sign-ins have ended,
+        whose tokens they do not believe any more.
+        """
+        return {"keys": self.public_keys.jwks(), "ended": self.grants.ended()}
 
     @property
     def is_public(self) -> bool:
@@ -210,9 +219,21 @@ class AuthorizationServer:
         if grant is not None and grant.client == client:
             self.grants.end(grant.id)
 
+    def hear_of_refusal(self, token: str) -> None:
+        """Notes that a resource elsewhere has refused a call with this access token, for want of a scope.
+
+        Raises OAuthError for a token that is not valid there.
+        """
+        claims = read_signed(token, "ES256", self.public_keys.has_signed)
+        if claims is None or claims["iss"] != self.issuer() or claims["exp"] <= time.time():
+            raise OAuthError("invalid_token", "the access token is none of this server's, or has expired", 401)
+        found = find_resource(claims["aud"], self.projects)
+        if found is not None:
+            self.grants.refused(claims["jti"], found[0].name)
+
     def end(self, resource: str, user: str) -> int:
-        """Ends the sign-ins of a user to a resource elsewhere, and returns how many there were; there it is over when
-        the last access token is.
+        """Ends the sign-ins of a user to a resource elsewhere, and returns how many there were; there it hears of it
+        within a minute.
 
         Raises NotFoundError if the user has not signed in.
         """

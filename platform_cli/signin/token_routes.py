@@ -9,6 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from homeport_runtime.guard.auth import bearer_token
+from homeport_runtime.guard.issuing_platform import PATH as REFUSED_PATH
+
 from .model import OAuthError
 from .peers import Peers
 from .registration import MAX_METADATA, read_registration, registered
@@ -34,11 +37,12 @@ def token_routes(server: AuthorizationServer, peers: Peers) -> list[Route]:
         return JSONResponse(server.metadata(), headers=CORS)
 
     async def jwks(_request: Request) -> Response:
-        return JSONResponse({"keys": server.public_keys.jwks()}, headers={**CORS, "cache-control": "max-age=300"})
+        # A cache on the way would keep back that a sign-in has ended.
+        return JSONResponse(server.key_set(), headers={**CORS, "cache-control": "no-cache"})
 
     async def register(request: Request) -> Response:
         if server.is_public:
-            await peers.count(request)
+            peers.count(request)
         body = await read_body(request, MAX_METADATA)
         client = read_registration(body)
         server.clients.put(client)
@@ -52,12 +56,17 @@ def token_routes(server: AuthorizationServer, peers: Peers) -> list[Route]:
         server.revoke(await read_form(request))
         return Response(status_code=200, headers=CORS)
 
+    async def refused(request: Request) -> Response:
+        server.hear_of_refusal(bearer_token(request.scope) or "")
+        return Response(status_code=204, headers=CORS)
+
     return [
         _route(METADATA_PATH, metadata, "GET"),
         _route(JWKS_PATH, jwks, "GET"),
         _route("/register", register, "POST"),
         _route("/token", token, "POST"),
         _route("/revoke", revoke, "POST"),
+        _route(REFUSED_PATH, refused, "POST"),
     ]
 
 

@@ -54,17 +54,25 @@ class LogBook:
 
     def write_line(self, line: bytes, *, level: str, release: int, worker: int) -> LogRecord | None:
         """Writes one line of a worker's output, a record or plain text, as a record; returns it if it was one."""
-        if (release, worker) != self._writer:
-            self._writer = release, worker
-            self._origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
         body = line.rstrip(b"\r\n")
         if (record := _record_in(body)) is not None:
-            self._append(body[1:-1] + b"," + self._origin + b"}\n")
+            self.write_record(body[len(RECORD) :], release=release, worker=worker)
             return record
+        self._note_writer(release, worker)
         text = _COLOURS.sub("", body.lstrip(RECORD).decode("utf-8", "replace"))
         if text.strip():
             self._append(self._record(level, text))
         return None
+
+    def write_record(self, record: bytes, *, release: int, worker: int) -> None:
+        """Writes what is known to be a record."""
+        self._note_writer(release, worker)
+        self._append(record[:-1] + b"," + self._origin + b"}\n")
+
+    def _note_writer(self, release: int, worker: int) -> None:
+        if (release, worker) != self._writer:
+            self._writer = release, worker
+            self._origin = f'"project":{json.dumps(self._project)},"release":"v{release}","worker":{worker}'.encode()
 
     def write(self, level: str, message: str, *, release: int) -> None:
         """Writes a line of the platform's own about this project."""
@@ -113,7 +121,9 @@ class LogBook:
         """
         file = self._writable(len(lines[0]))
         room = max(MAX_FILE_BYTES - self._size, len(lines[0]))
-        data = b"".join(line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= room)
+        data = b"".join(lines)
+        if len(data) > room:
+            data = b"".join(line for line, end in zip(lines, accumulate(map(len, lines)), strict=True) if end <= room)
         written = file.write(data)
         whole = data.rfind(b"\n", 0, written) + 1
         if whole < len(data):
@@ -122,6 +132,9 @@ class LogBook:
         count = data.count(b"\n", 0, whole)
         if not count:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        if count == len(lines):
+            lines.clear()
+            return
         for _ in range(count):
             lines.popleft()
 

@@ -16,8 +16,8 @@ from typing import Any
 from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS
 from homeport_runtime.telemetry.error_records import CRASH
 
-from ..audit.entry import read_entry
-from ..records import read_record
+from ..audit.entry import read_audited, read_entry
+from ..records import MAX_TIME, is_number, read_record
 from ..telemetry.operation import CALL, read_operation
 from .logbook import RECORD
 
@@ -69,25 +69,34 @@ class OpenCalls:
             said = os.pread(self.descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0]
             if not said:
                 continue
+            said, *others = said.split(RECORD)
             if (entry := read_entry(said)) is not None:
-                fields = json.loads(said)["audit"]
-                fields |= {"result": "crash", "ms": max(now - entry.time, 0.0) * 1000, "reason": reason}
-                yield RECORD + json.dumps({"audit": fields, "time": now}, separators=(",", ":")).encode() + b"\n"
+                yield _audit(json.loads(said)["audit"], entry.time, now, reason)
                 continue
             if (operation := _operation_in(said)) is not None:
                 operation |= {"status": "error", "kind": "crash", "ms": 0}
+                began, request = json.loads(said).get("time"), operation.get("request")
                 yield RECORD + json.dumps({"operation": operation, "time": now}, separators=(",", ":")).encode() + b"\n"
-                yield _crash(operation.get("method"), operation.get("name"), operation.get("request"), reason)
+                yield _crash(operation.get("method"), operation.get("name"), request, reason)
+            elif (record := read_record(said)) is not None and "call" in record:
+                call, began, request = record["call"], record["time"], record.get("request")
+                call |= {"status": "error", "kind": "crash", "ms": round(max(now - began, 0.0) * 1000, 2)}
+                message = f"tools/call {call['tool']}: error, its worker ended ({reason})"
+                record |= {"time": round(now, 3), "message": message}
+                yield RECORD + json.dumps(record).encode() + b"\n"
+                yield _crash(CALL, call["tool"], request, reason)
+            else:
                 continue
-            record = read_record(said)
-            if record is None or "call" not in record:
-                continue
-            call = record["call"]
-            call |= {"status": "error", "kind": "crash", "ms": round(max(now - record["time"], 0.0) * 1000, 2)}
-            message = f"tools/call {call['tool']}: error, its worker ended ({reason})"
-            record |= {"time": round(now, 3), "message": message}
-            yield RECORD + json.dumps(record).encode() + b"\n"
-            yield _crash(CALL, call["tool"], record.get("request"), reason)
+            if len(others) == 2 and read_audited(*others) is not None:
+                who, arguments = map(json.loads, others)
+                yield _audit(who | {"arguments": arguments, "request": request}, began, now, reason)
+
+
+def _audit(said: dict[str, Any], began: object, now: float, reason: str) -> bytes:
+    """Returns a record for the audit log of a call that was cut off."""
+    since = began if is_number(began, MAX_TIME) else now
+    said |= {"result": "crash", "ms": max(now - since, 0.0) * 1000, "reason": reason}
+    return RECORD + json.dumps({"audit": said, "time": now}, separators=(",", ":")).encode() + b"\n"
 
 
 def _crash(method: object, name: object, request: object, reason: str) -> bytes:

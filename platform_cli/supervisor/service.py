@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from homeport_runtime.guard.access import Access
@@ -14,7 +14,7 @@ from ..audit.book import AuditBook
 from ..audit.chain import NOTHING, Head
 from ..audit.files import audit_folder
 from ..config.project import AuditSettings
-from ..errors import HomeportError, PlatformError, ReleaseError
+from ..errors import HomeportError, PlatformError
 from .crew import Crew
 from .descriptor_store import DescriptorStore
 from .entrance import Entrance
@@ -27,9 +27,10 @@ from .logbook import LogBook
 from .parking import Parking
 from .release import RunnableRelease
 from .scaling import Scaling
+from .switching import Switching
 from .tasks import Tasks
 from .workdir import WorkDir
-from .worker import DRAIN_LIMIT_S, Worker
+from .worker import DRAIN_LIMIT_S
 
 # The interval, in seconds, in which it is checked whether a port that another program has is free again.
 REOPEN_S = 0.5
@@ -58,14 +59,14 @@ class Service:
         # Whether the last activation worked only after the old release had stopped, though nobody had configured that.
         self.had_to_stop_first = False
         self.journal.audit.on_full = lambda: self._tell_audit(has_room=False)
-        self._workdir = WorkDir(folder)
+        workdir = WorkDir(folder)
         self._health = Health()
         self._tasks = Tasks()
         kept = KeptProject(store, project)
         self._entrance = Entrance(project, port, parking, kept)
         self._crew = Crew(
             folder,
-            self._workdir.path,
+            workdir.path,
             state_key,
             launcher,
             self._entrance,
@@ -75,6 +76,7 @@ class Service:
             self._tasks,
         )
         self._scaling = Scaling(self._crew, self._entrance, parking, self.log, self._health, self._tasks)
+        self._switching = Switching(self._crew, self._entrance, workdir, self._scaling, self._health)
 
     @property
     def release(self) -> RunnableRelease | None:
@@ -221,11 +223,11 @@ class Service:
             self.open_if_down()
             self.had_to_stop_first = False
             try:
-                await (self._replace(release) if release.stop_first else self._switch(release))
+                await (self._switching.replace(release) if release.stop_first else self._switching.switch(release))
             except HomeportError as error:
                 if release.stop_first or not self.workers or not is_exclusive(error):
                     raise
-                await self._replace(release)
+                await self._switching.replace(release)
                 self.had_to_stop_first = True
         self._scaling.fill()
 
@@ -254,72 +256,11 @@ class Service:
             if self.release is not None and self.release.access == access:
                 self._crew.admit(access)
 
-    async def _switch(self, release: RunnableRelease) -> None:
-        with self._placed(release):
-            worker = await self._crew.start(release, proven=False)
-        old = self._crew.serving
-        self._serve_with(worker)
-        for each in old:
-            self._crew.retire(each)
-        # Only after this every new connection is answered by the new release.
-        await asyncio.gather(*(each.stopped() for each in old))
-
-    async def _replace(self, release: RunnableRelease) -> None:
-        async with self._alone():
-            with self._placed(release):
-                worker = await self._crew.start(release, proven=False)
-            self._serve_with(worker)
-
-    def _serve_with(self, worker: Worker) -> None:
-        self._crew.serving, self._scaling.release = [worker], worker.release
-        self._health.recovered()
-        self._entrance.release()
-
-    @contextlib.contextmanager
-    def _placed(self, release: RunnableRelease) -> Iterator[None]:
-        """Puts the files of `release` into the working folder, and those of the previous one back if
-        the block fails.
-        """
-        previous = self.release
-        self._entrance.unwatch()
-        try:
-            self._workdir.place(release.bundle / "app", release.files, release.folders)
-            yield
-        except BaseException:
-            # What is wrong with the folder itself has been reported.
-            with contextlib.suppress(ReleaseError):
-                self._workdir.place(
-                    *((previous.bundle / "app", previous.files) if previous else (release.bundle / "app", {}))
-                )
-            self._scaling.watch()
-            raise
-
     @contextlib.asynccontextmanager
     async def paused(self) -> AsyncIterator[None]:
         """Stops all workers for the block, while connections wait, and starts one again afterwards if any ran."""
-        async with self._scaling.lock, self._alone():
+        async with self._scaling.lock, self._switching.all_stopped():
             yield
-
-    @contextlib.asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """Stops all workers for the block, and starts one again afterwards if any ran and the block
-        has started none.
-        """
-        ran = self.workers > 0
-        self._entrance.unwatch()
-        self._entrance.collect()
-        try:
-            # A silent worker may have been given more time.
-            for worker in set(self._crew.running):
-                self._crew.retire(worker)
-            await self.retired()
-            self._entrance.end_collecting()
-            yield
-        finally:
-            if not self._crew.serving:
-                self._scaling.watch()
-                if ran:
-                    self._scaling.wake()
 
     async def close(self, limit_s: float = DRAIN_LIMIT_S) -> None:
         """Stops accepting, gives requests `limit_s` seconds to finish, ends every worker and closes the socket."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homeport_runtime.guard.operations import METHODS, OTHER
 from homeport_runtime.guard.shown import MAX_NAME, MAX_SHOWN
@@ -29,8 +28,7 @@ _HEX = re.compile("[0-9a-f]+")
 MAX_BYTES = 2**32
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """Says what was asked of a server by `method`, and that it came to `kind` after `ms` milliseconds.
 
     `name` is that of the tool or prompt. A `cold` call waited for a worker to start. `code` is that of a JSON-RPC

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from homeport_runtime.guard.operations import OTHER
 
@@ -35,8 +35,7 @@ Series = tuple[int, int, str, int, int, str]
 MAX_SERIES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(NamedTuple):
     """Says that a release of a project answered an operation at `time`, by the platform's own clock."""
 
     time: float

@@ -25,6 +25,11 @@ def header(scope: Scope, name: bytes) -> str | None:
     return None
 
 
+def first_headers(scope: Scope) -> dict[bytes, bytes]:
+    """Returns the first header of each name (lower case), for who needs several."""
+    return dict(reversed(scope["headers"]))
+
+
 async def send_json(send: Send, status: int, body: object, headers: Headers | None = None) -> None:
     payload = json.dumps(body, separators=(",", ":")).encode()
     fields = [(b"content-type", b"application/json"), (b"content-length", str(len(payload)).encode())]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ..e2e.probing import DEADLINE_S, call, wait_for, workers
-from ..support import Deployment, Platform, with_packages
+from ..support import Deployment, Platform
 
 # Of a worker's sockets the control channel alone is one of Unix and blocks.
 SERVER = """
@@ -84,13 +83,6 @@ ODD = [
     '{"event":"load","open":' + "9" * 10_000 + "}\n",
     "\x00\ufffd\u2028\n",
 ]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(with_packages(tmp_path_factory.mktemp("loud") / "home"))
-    yield platform
-    platform.stop()
 
 
 @pytest.fixture(scope="module")

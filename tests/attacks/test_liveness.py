@@ -10,10 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from ..e2e.probing import call, call_on, connect, processes, wait_for
-from ..support import SERVERS, Deployment, Platform, with_packages
+from ..support import SERVERS, Deployment, Platform
 
 UNRESPONSIVE_S = 5
 # Keeps the event loop from everything else, until the test lets it go.
@@ -39,13 +37,6 @@ async def answer(ctx: ServerRequestContext, name: str, arguments: dict) -> str:
             return hang()
     raise ValueError(name)
 """
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(with_packages(tmp_path_factory.mktemp("hangs") / "home"))
-    yield platform
-    platform.stop()
 
 
 def deploy(platform: Platform, folder: Path, name: str, config: str = "") -> Deployment:

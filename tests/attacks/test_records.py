@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,7 +11,7 @@ import pytest
 
 from ..command_line import Command
 from ..e2e.probing import DEADLINE_S, HEADERS, call, wait_for
-from ..support import ROOT, Platform, with_packages
+from ..support import ROOT, Platform
 
 SERVER = r"""
 import os
@@ -51,13 +50,6 @@ async def call_tool(ctx, params):
 server = Server("printing", on_list_tools=list_tools, on_call_tool=call_tool)
 """
 STEERING = ("\x1b", "\x9b", "\x07", "\x00", "\u202e")
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(with_packages(tmp_path_factory.mktemp("printing") / "home"))
-    yield platform
-    platform.stop()
 
 
 @pytest.fixture(scope="module")

@@ -332,6 +332,16 @@ def test_what_no_worker_says_is_no_entry(line: str) -> None:
     assert read_entry(line) is None
 
 
+def test_arguments_that_are_too_deep_to_encode_cost_no_line(folder: Path) -> None:
+    deep: list[object] = []
+    for _ in range(2000):
+        deep = [deep]
+    book = AuditBook(folder, "expenses", NOTHING)
+    book.write([(CALL._replace(arguments=deep), "v1"), (CALL, "v1")])
+    book.close()
+    assert [line["arguments"] for line in entries(folder)] == [None, CALL.arguments]
+
+
 def test_an_entry_has_bounds() -> None:
     entry = read_entry(SAID.replace('"t"', json.dumps("t" * 9999)).replace('{"a":1}', json.dumps("a" * 99_999)))
     assert entry is not None

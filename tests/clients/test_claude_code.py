@@ -14,9 +14,9 @@ from tests.support import Platform, require
 
 from . import environments
 from .model import Model, serving
-from .test_refusals import BRIDGE, TRANSPORTS, platform, url
+from .test_refusals import BRIDGE, TRANSPORTS, url
 
-__all__ = ("platform", "url")
+__all__ = ("url",)
 
 pytestmark = pytest.mark.whole
 

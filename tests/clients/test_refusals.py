@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.probing import wait_for
 from tests.small_disks import fill, small_disk
-from tests.support import SERVERS, Platform, require, with_config, with_packages
+from tests.support import SERVERS, Platform, require, with_config
 
 from . import environments
 
@@ -144,13 +144,6 @@ def command(client: str) -> list[str | Path]:
         script = environments.HERE / "drive_mcp_remote.py"
         return [environments.python("mcp2"), "-W", "ignore", script, bridge.program, proxy]
     return [environments.node().program, environments.node().scripts / f"drive_{client}.mjs"]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

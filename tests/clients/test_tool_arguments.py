@@ -64,7 +64,7 @@ def test_values_get_the_type_of_the_schema(schema: dict[str, Any], text: str, va
     ],
 )
 def test_values_of_another_type_are_refused(schema: dict[str, Any], text: str, said: str) -> None:
-    with pytest.raises(InputError, match=f"the value must be {said}$"):
+    with pytest.raises(InputError, match=f"the value must be of type {said}$"):
         typed(schema, text)
 
 

@@ -82,9 +82,11 @@ def test_progress_arrives_while_the_tool_runs(run: Run, tiny: Deployment, platfo
 
 
 def test_a_failing_tool_is_an_error_with_its_own_words(run: Run, tiny: Deployment) -> None:
-    assert error_of(run("call", PROJECT, "fail", "--json")) == (1, "tool", "this tool always fails", "")
+    next_command = f"`homeport errors {PROJECT}` shows where, if it was an exception"
+    assert error_of(run("call", PROJECT, "fail", "--json")) == (1, "tool", "this tool always fails", next_command)
     done = run("call", PROJECT, "fail")
-    assert (done.code, done.stdout, done.stderr) == (1, "", "error: this tool always fails\n")
+    assert (done.code, done.stdout) == (1, "")
+    assert done.stderr == f"error: this tool always fails\n  try: {next_command}\n"
 
 
 @pytest.mark.parametrize(
@@ -93,9 +95,9 @@ def test_a_failing_tool_is_an_error_with_its_own_words(run: Run, tiny: Deploymen
         (["ad"], "there is no tool 'ad'", "did you mean 'add'?"),
         (["zzz"], "there is no tool 'zzz'", "add, slow"),
         (["add", "a=1", "bb=2"], "add has no argument 'bb'", "did you mean 'b'?"),
-        (["add", "a=1"], "add needs the argument b", "b=3"),
-        (["add"], "add needs the arguments a, b", "a=3 b=3"),
-        (["add", "a=1", "b=two"], "b=two: the value must be integer", "b=3"),
+        (["add", "a=1"], "add needs the argument b", "for example b=3"),
+        (["add"], "add needs the arguments a, b", "for example a=3 b=3"),
+        (["add", "a=1", "b=two"], "b=two: the value must be of type integer", "for example b=3"),
         (["add", "a=1", "a=2"], "the argument 'a' is given twice", ""),
         (["add", "one"], "'one' is not an argument for a tool", "key=value"),
     ],

@@ -16,14 +16,14 @@ def test_a_dns_label_is_a_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "-a", "a-", "A", "a_b", "a.b", "a b", "a" * 64, "é", "a\n", "../x", "1²"])
 def test_what_is_no_dns_label_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match=r"^--name: .* is not a project name"):
+    with pytest.raises(InputError, match=r"^--name: .* is not a DNS label"):
         check_name(name, "--name")
 
 
 def test_a_bad_name_comes_with_a_better_one() -> None:
     with pytest.raises(InputError) as caught:
         check_name("My Server!", "--name")
-    assert caught.value.hint == 'Try "my-server".'
+    assert caught.value.hint == 'for example "my-server"'
 
 
 @pytest.mark.parametrize(

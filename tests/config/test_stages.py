@@ -64,7 +64,7 @@ def test_a_stage_that_is_not_there_is_refused_where_others_are(tmp_path: Path) -
     assert plain.name == "plain-staging"
     with pytest.raises(ConfigError, match="no name yet"):
         in_stage(read(tmp_path, ""), "staging")
-    with pytest.raises(InputError, match="is not a project name"):
+    with pytest.raises(InputError, match="is not a DNS label"):
         in_stage(read(tmp_path, f'[project]\nname = "{"n" * 60}"\n'), "staging")
 
 

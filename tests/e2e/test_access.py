@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,13 +15,6 @@ from tests.support import SERVERS, CommandFailedError, Platform, with_config, wi
 
 SERVER = SERVERS / "mcp2_lowlevel"
 CALL = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "add", "arguments": {"a": 1, "b": 2}}}
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
-    yield running
-    running.stop()
 
 
 def status_of(url: str, token: str | None, path: str = "/mcp", method: str = "POST") -> tuple[int, str | None]:

@@ -127,7 +127,7 @@ def test_a_path_that_does_not_exist(steady: Steady, tmp_path: Path) -> None:
         ('[deployment]\nentrypont = "server.py"\n', "config", "fastmcp.toml:2: unknown key", "entrypoint"),
         ('[deployment]\nentrypont = "server.py"\n', "config", 'did you mean "entrypoint"?', ""),
         ("[deployment]\nstart_timeout_s = true\n", "config", "fastmcp.toml:2: ", ""),
-        ('[project]\nname = "Bad Name"\n', "config", 'Try "bad-name"', ""),
+        ('[project]\nname = "Bad Name"\n', "config", 'for example "bad-name"', ""),
         ('[deployment]\nentrypoint = "main.py"\n', "source", "main.py does not exist", ".py file"),
     ],
 )

@@ -5,24 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
-from ..support import SERVERS, Platform, with_packages
+from ..support import SERVERS, Platform
 from .load import Load
 
 REDEPLOYS, ROLLBACKS, CLIENTS = 20, 5, 20
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(with_packages(tmp_path_factory.mktemp("load") / "home"))
-    yield platform
-    platform.stop()
 
 
 @pytest.fixture

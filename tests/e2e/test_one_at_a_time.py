@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from ..support import CommandFailedError, Platform, with_packages
+from ..support import CommandFailedError, Platform
 from .load import Load
 from .probing import DEADLINE_S, call, control_plane, wait_for
 
@@ -40,13 +39,6 @@ def version() -> str:
 """
 TOML = '[deployment]\nentrypoint = "server.py:mcp"\nreplace = "stop-first"\n'
 CLIENTS = 8
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(with_packages(tmp_path_factory.mktemp("alone") / "home"))
-    yield platform
-    platform.stop()
 
 
 @pytest.fixture

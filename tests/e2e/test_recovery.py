@@ -28,7 +28,19 @@ from platform_cli.supervisor.sockets import first_port, open_new_listener
 
 from ..support import SERVERS, Deployment, Platform, require, with_config, with_packages
 from .load import Load
-from .probing import DEADLINE_S, call, call_on, connect, control_plane, homeport, master, processes, wait_for, workers
+from .probing import (
+    DEADLINE_S,
+    HEADERS,
+    call,
+    call_on,
+    connect,
+    control_plane,
+    homeport,
+    master,
+    processes,
+    wait_for,
+    workers,
+)
 
 IDLE_S = 1
 MANY = 200
@@ -172,6 +184,24 @@ def test_a_worker_is_killed(platform: Platform, kept: list[Deployment]) -> None:
         assert any("SIGKILL" in path.read_text() for path in log.iterdir())
         wait_for(partial(is_well, platform, deployment.project))
     assert control_plane(platform) == before
+
+
+def test_a_worker_is_killed_amid_an_answer(platform: Platform, kept: list[Deployment]) -> None:
+    """Nobody but the worker holds the connection, so that the kernel ends it; what clients make of that is theirs."""
+    url = kept[0].url
+    wait_for(partial(answers, url))
+    pid = int(call(url, "whoami").split()[0])
+    arguments = {"name": "slow", "arguments": {"steps": 2, "token": "nobodys"}, "_meta": {"progressToken": "t"}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": arguments}
+    with contextlib.closing(connect(url)) as connection:
+        connection.request("POST", "/mcp", json.dumps(message), HEADERS)
+        with connection.getresponse() as reply:
+            assert b"notifications/progress" in reply.readline() + reply.readline()
+            kill(pid)
+            with pytest.raises(http.client.IncompleteRead):
+                reply.read()
+    wait_for(partial(answers, url))
+    wait_for(partial(is_well, platform, kept[0].project))
 
 
 def test_everything_is_killed_at_once(platform: Platform, kept: list[Deployment]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pytest
 from tests.clients import environments
 from tests.clients.matrix import client_env
 from tests.e2e.probing import wait_for
-from tests.support import SERVERS, CommandFailedError, Platform, with_config, with_packages
+from tests.support import SERVERS, CommandFailedError, Platform, with_config
 
 SERVER = SERVERS / "mcp2_lowlevel"
 CONFIG = """
@@ -38,13 +37,6 @@ slow = { timeout_s = 0.5 }
 [limits.clients]
 many = { write = "1000/minute" }
 """
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from ..support import SERVERS, Platform, with_config, with_packages
+from ..support import SERVERS, Platform, with_config
 from .probing import wait_for
 
 DEADLINE_S = 30.0
@@ -24,13 +24,6 @@ INITIALIZE = {
     "capabilities": {},
     "clientInfo": {"name": "test", "version": "1"},
 }
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(with_packages(tmp_path_factory.mktemp("sessions") / "home"))
-    yield platform
-    platform.stop()
 
 
 class Client:

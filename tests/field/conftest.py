@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support import CommandFailedError, Platform, with_packages
+from tests.support import CommandFailedError, Platform
 
 REQUIREMENTS = "mcp>=2\n"
 ACCEPT = "application/json, text/event-stream"
@@ -54,13 +54,6 @@ def message(response: httpx.Response) -> dict[str, Any]:
 # A project's files, and what follows `homeport deploy FOLDER`.
 Deploy = Callable[..., Served]
 Refuse = Callable[..., CommandFailedError]
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
-    yield running
-    running.stop()
 
 
 def written(folder: Path, files: Mapping[str, str]) -> Path:

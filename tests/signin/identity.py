@@ -31,6 +31,8 @@ class Identity(StandIn):
         self.keys.append({"kty": "oct", "k": "c2VjcmV0", "kid": "shared"})
         self.fetched = 0
         self.is_broken = False
+        # What a platform tells beside its keys.
+        self.ended: list[str] | None = None
 
     def begin(self, url: str) -> None:
         self.url = f"{url}/realm"
@@ -43,7 +45,7 @@ class Identity(StandIn):
             said = {"issuer": self.url, "jwks_uri": self.place}
         if path == "/realm/keys":
             self.fetched += 1
-            said = {"keys": self.keys}
+            said = {"keys": self.keys, **({"ended": self.ended} if self.ended is not None else {})}
         return None if self.is_broken else said
 
     def token(self, audience: object, key: Any = EC, algorithm: str = "ES256", kid: str = "ec", **claims: Any) -> str:

@@ -6,7 +6,7 @@ import http.client
 import json
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +16,7 @@ import pytest
 from tests.api.surface import check_json
 from tests.clients import environments
 from tests.clients.matrix import client_env
-from tests.support import SERVERS, CommandFailedError, Platform, with_config, with_packages
+from tests.support import SERVERS, CommandFailedError, Platform, with_config
 
 from .person import Person
 from .tokens import signed_in
@@ -33,13 +33,6 @@ add = "numbers:write"
 """
 CLIENTS = ("mcp1", "mcp2", "ts_sdk", "ts_client")
 DEADLINE_S = 120
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

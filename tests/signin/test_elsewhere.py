@@ -85,7 +85,7 @@ def away(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield Away(platform, project, root, url, added["name"])
 
 
-@pytest.mark.parametrize("client", ["mcp1", "mcp2", "ts_client"])
+@pytest.mark.parametrize("client", ["mcp1", "mcp2", "ts_sdk", "ts_client"])
 def test_a_client_signs_in_at_the_platform(away: Away, client: str) -> None:
     pages, texts = run_with_person(command(client, f"{away.url}/mcp"), Person(away.platform))
     assert texts[1] == "3"
@@ -146,6 +146,39 @@ def test_nobody_gets_a_token_for_what_is_not_registered(away: Away) -> None:
         query = {**asked_for, "client_id": client, "code_challenge_method": "S256", "resource": resource}
         answer = httpx2.get(f"{issuer}/authorize", params=query, timeout=60)
         assert "error=invalid_target" in answer.headers["location"], resource
+
+
+def test_the_platform_hears_of_a_refused_call(away: Away) -> None:
+    bob = signed_in(away.platform, f"{away.url}/mcp", "bob@company.com")
+    assert bob.refresh() == (200, None)
+    params = {"name": "add", "arguments": {"a": 1, "b": 2}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = {"accept": "application/json, text/event-stream", "authorization": f"Bearer {bob.access_token}"}
+    answer = httpx2.post(f"{away.url}/mcp", json=message, headers=headers, timeout=60)
+    assert (answer.status_code, "insufficient_scope" in answer.headers["www-authenticate"]) == (403, True)
+    assert bob.refresh() == (400, "invalid_grant")
+    assert bob.refresh() == (200, None)
+
+
+def test_a_sign_in_that_was_ended_is_over_elsewhere(away: Away, tmp_path: Path) -> None:
+    port = free_port()
+    root, url = unpack(away.project.parent / "layout", tmp_path / "root"), f"http://127.0.0.1:{port}"
+    name = away.platform.run("platform", "resource", "add", str(away.project), "--url", url)["name"]
+    carol, dave = (signed_in(away.platform, f"{url}/mcp", f"{each}@company.com").access_token for each in "cd")
+
+    def status(token: str) -> int:
+        return asked(url, "/mcp", "GET", authorization=f"Bearer {token}")[0]
+
+    with running_image(root, port, HOMEPORT_URLS=url):
+        assert [status(carol), status(dave)] == [405, 405]
+        away.platform.run("users", "revoke", name, "c@company.com")
+    # It hears within a minute, and when it starts.
+    with running_image(root, port, HOMEPORT_URLS=url):
+        wait_for(lambda: status(carol) == 401)
+        assert status(dave) == 405
+    away.platform.run("platform", "resource", "remove", name)
+    with running_image(root, port, HOMEPORT_URLS=url):
+        wait_for(lambda: status(dave) == 401)
 
 
 def test_new_keys_reach_the_image(away: Away, tmp_path: Path) -> None:

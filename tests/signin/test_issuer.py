@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm
 
 from tests.e2e.probing import wait_for
-from tests.support import SERVERS, CommandFailedError, Platform, with_config, with_packages
+from tests.support import SERVERS, CommandFailedError, Platform, with_config
 
 from .identity import ED, LATER, RSA, Identity, jwk, running_identity
 from .test_clients import asked
@@ -31,13 +31,6 @@ SERVER = SERVERS / "mcp2_lowlevel"
 def identity() -> Iterator[Identity]:
     with running_identity() as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    running = Platform(with_packages(tmp_path_factory.mktemp("home")))
-    yield running
-    running.stop()
 
 
 def config(identity: Identity, extra: str = "") -> str:

@@ -17,6 +17,9 @@ def test_keys_are_where_nobody_changes_them_on_the_way() -> None:
         found = asyncio.run(find_keys(identity.url))
         assert found.url == f"{identity.url}/keys"
         assert [key["kid"] for key in found.keys] == ["rsa", "ec", "ed"], "never a shared one"
+        assert not found.is_platform
+        identity.ended = []
+        assert asyncio.run(find_keys(identity.url)).is_platform, "as platforms list them"
         for place in (
             "http://keys.example/",
             identity.place.replace("127.0.0.1", "localhost"),
@@ -29,4 +32,4 @@ def test_keys_are_where_nobody_changes_them_on_the_way() -> None:
         identity.keys = [key for key in identity.keys if key["kty"] == "oct"]
         with pytest.raises(PlatformError, match="no key that verifies"):
             asyncio.run(find_keys(identity.url))
-        assert identity.fetched == 2
+        assert identity.fetched == 3

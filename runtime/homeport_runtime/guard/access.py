@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 # The variable with the client tokens of a process without a platform.
 CLIENT_TOKENS = "HOMEPORT_CLIENT_TOKENS"
@@ -31,16 +31,26 @@ class ClientToken:
     expires_at: float | None = None
 
 
+class EndedSignIns(Protocol):
+    """Returns the sign-ins that have ended, for a token that was issued at `issued_at`, in seconds since 1970; it may
+    ask for them first, for `wait_s`.
+    """
+
+    def __call__(self, issued_at: float, wait_s: float = ...) -> Collection[str]: ...
+
+
 @dataclass(frozen=True)
 class Access:
     """Holds what the guard needs to know its callers: their `tokens`, and the settings of OAuth, None without it.
 
-    `renewed` returns the present keys of somebody else's authorization server, None if only a platform knows them.
+    `renewed` returns the present keys of somebody else's authorization server, None if only a platform knows them, and
+    `ended` the sign-ins that have ended there; None if `oauth` has them.
     """
 
     tokens: tuple[ClientToken, ...] = ()
     oauth: Mapping[str, Any] | None = None
     renewed: Callable[[], Sequence[Mapping[str, Any]] | None] = lambda: None
+    ended: EndedSignIns | None = None
 
     @classmethod
     def read(cls, told: Mapping[str, Any] | None) -> Access | None:

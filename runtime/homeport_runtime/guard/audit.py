@@ -1,5 +1,7 @@
 """Says who called what, in records that platform_cli.supervisor.journal puts into the project's audit log.
 
+An operation has one record, in the same line, with what is measured of it (guard.calls): most is known from there.
+
 The guard and the server are one process, so a server could say anything about its own calls; its callers cannot.
 """
 
@@ -7,21 +9,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..asgi import Scope
 from ..protocol.jsonrpc import SERVER_ERROR
 from ..protocol.messages import MESSAGE
-from ..telemetry import encode, write_record
+from ..telemetry import RECORD, encode, write_record
 from .address import address_of
 from .caller import CALLER, RESULT, SCOPES_USED, Caller
-from .calls import Audited
 from .names import Names
 from .open_calls import OpenCalls
 from .redaction import Redaction
 from .refusals import RETRY_MS, Refusal
 from .shown import MAX_SHOWN, shown
 from .strangers import PerMinute
+from .watched import Watched
 
 if TYPE_CHECKING:
     from .audit_chain import AuditChain
@@ -74,10 +76,8 @@ class Audit:
         """Tells whether a message asks for an operation that must not be passed on now."""
         return not self.has_room and isinstance(said, Mapping) and said.get("method") in OPERATIONS
 
-    def operation(
-        self, scope: Scope, message: Mapping[str, Any], request: str, open_calls: OpenCalls | None
-    ) -> Operation | None:
-        """Returns the record of what `message` asks for, None if it has none; `open_calls` holds it meanwhile."""
+    def operation(self, scope: Scope, message: Mapping[str, Any]) -> Audited | None:
+        """Returns what the log has of what `message` asks for, None if it has nothing."""
         method = message.get("method")
         named = OPERATIONS.get(method) if isinstance(method, str) else None
         if named is None:
@@ -85,8 +85,7 @@ class Audit:
         params = message.get("params")
         params = params if isinstance(params, Mapping) else {}
         beginning = self._beginning(scope, str(method), params.get(named))
-        arguments = self._redaction.text(params.get("arguments"))
-        return Operation(beginning, arguments, request, scope, message.get("id"), open_calls, self._chain)
+        return Audited(beginning, self._redaction.text(params.get("arguments")), self._chain)
 
     def refusal(self, scope: Scope, refusal: Refusal) -> None:
         """Writes the record of a request that was refused."""
@@ -120,58 +119,70 @@ class Audit:
         return known
 
 
-class Operation(Audited):
-    """Writes the record of one operation when its answer is complete; `beginning` are its first fields, and `arguments`
-    what is kept of the arguments, both as JSON.
+class Audited(NamedTuple):
+    """Is what the audit log has of an operation: who asked for what, in members of a JSON object, and what is kept of
+    the arguments, as JSON.
     """
 
+    who: str
+    arguments: str
+    chain: AuditChain | None
+
+    def beside(self, record: str) -> str:
+        """Returns the record of the operation with this in its line, but where this process binds its own lines.
+
+        No JSON text has the character between them as it is.
+        """
+        return record if self.chain is not None else f"{record}{RECORD}{{{self.who}}}{RECORD}{self.arguments}"
+
+    def shortened(self) -> Audited:
+        """Returns this without the arguments: the rest says who has called what."""
+        return self._replace(arguments="null")
+
+    def bind(self, scope: Scope, request: str, status: str, ms: float) -> None:
+        """Writes the line of the operation, which ended with that status, where this process binds its own lines."""
+        if self.chain is not None:
+            self.chain.write(self.record(request, scope.get(RESULT) or RESULTS.get(status, status), ms))
+
+    def alone(self, scope: Scope, message_id: object, request: str, open_calls: OpenCalls | None) -> Unmeasured:
+        """Returns the record of an operation of which nothing is measured."""
+        return Unmeasured(self, scope, message_id, request, open_calls)
+
+    def record(self, request: str, result: str, ms: float) -> str:
+        """Returns a record for the audit log alone."""
+        return record(f'{self.who},"arguments":{self.arguments},"request":"{request}"', result, ms)
+
+
+class Unmeasured(Watched):
+    """Writes the record of an operation that has no other, when its answer is complete."""
+
     def __init__(
-        self,
-        beginning: str,
-        arguments: str,
-        request: str,
-        scope: Scope,
-        message_id: object,
-        open_calls: OpenCalls | None,
-        chain: AuditChain | None,
+        self, audited: Audited, scope: Scope, message_id: object, request: str, open_calls: OpenCalls | None
     ) -> None:
         super().__init__()
-        self._chain = chain
-        self._scope = scope
         self.message_id = message_id
-        self._text = f'{beginning},"arguments":{arguments},"request":"{request}"'
+        self._audited = audited
+        self._scope = scope
+        self._request = request
         self._started = time.perf_counter()
         self._open_calls = open_calls
-        # The record that is written if this process dies; its `time` is when the call came.
+        # The record that is written if this process dies; its `time` is when the request came.
         self._slot: int | None = None
         if open_calls is not None:
-            self._slot = open_calls.begin(_cut_off(self._text))
+            self._slot = open_calls.begin(_encoded(audited.record(request, "crash", 0)))
             if self._slot is None:
-                # Arguments may be too long for it, and the rest says who has called what.
-                self._slot = open_calls.begin(_cut_off(f'{beginning},"arguments":null,"request":"{request}"'))
+                self._slot = open_calls.begin(_encoded(audited.shortened().record(request, "crash", 0)))
 
     def _write(self, status: str, _answer: Mapping[str, Any] | None) -> None:
-        _write(self._ended(status), self._chain)
-
-    def line(self, status: str) -> str | None:
-        if self.is_finished:
-            return None
-        self.is_finished = True
-        ended = self._ended(status)
-        if self._chain is None:
-            return ended
-        self._chain.write(ended)
-        return None
-
-    def _ended(self, status: str) -> str:
         if self._open_calls is not None and self._slot is not None:
             self._open_calls.end(self._slot)
         ms = (time.perf_counter() - self._started) * 1000
-        return record(self._text, self._scope.get(RESULT) or RESULTS.get(status, status), ms)
+        result = self._scope.get(RESULT) or RESULTS.get(status, status)
+        _write(self._audited.record(self._request, result, ms), self._audited.chain)
 
 
-def _cut_off(text: str) -> bytes:
-    return record(text, "crash", 0).encode("utf-8", "replace")
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "replace")
 
 
 def _write(written: str, chain: AuditChain | None) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..asgi import ASGIApp, Headers, Receive, Scope, Send, header
+from ..asgi import ASGIApp, Headers, Receive, Scope, Send
 from .access import Access, ClientToken
 from .caller import Caller
 
@@ -15,8 +15,8 @@ from .caller import Caller
 OPEN_PATHS = ("/health",)
 # Below it are the documents by which clients find out how to get a token (RFC 8615).
 WELL_KNOWN = "/.well-known/"
-# A copy of it takes half as long to make as another: OpenSSL looks its algorithm up each time.
-_SHA256 = hashlib.sha256()
+# The headers with a good token that are remembered.
+MAX_KNOWN = 1000
 CHALLENGE = (b"www-authenticate", b'Bearer realm="homeport"')
 
 
@@ -31,7 +31,7 @@ class Authenticator(Protocol):
         """Returns the challenge of the 401 for a request without a caller."""
         ...
 
-    def forbidden(self, scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
+    async def forbidden(self, scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
         """Returns the challenge of the 403 for a call that needs the scopes `needed`, which the caller lacks."""
         ...
 
@@ -57,28 +57,42 @@ class ClientTokens:
         }
         # The hashes of the tokens that callers have shown since `take_used`.
         self._used: set[str] = set()
+        # The hashes of those tokens, by the headers in which they came: to find one says nothing of others, since
+        # Python hashes bytes with a key of the process.
+        self._known: dict[bytes, str] = {}
 
     def caller(self, scope: Scope) -> Caller | None:
-        token = bearer_token(scope)
-        if token is None:
-            return None
-        # How long it takes to find a hash tells nothing of a token: nobody can choose what a SHA-256 begins with.
-        hashed = _SHA256.copy()
-        hashed.update(token.encode("latin-1"))
-        given = hashed.hexdigest()
-        found = self._callers.get(given)
-        if found is None:
-            return None
-        caller, expires_at = found
+        shown = _authorization(scope)
+        given = self._known.get(shown)
+        if given is None:
+            given = self._verified(shown)
+            if given is None:
+                return None
+        caller, expires_at = self._callers[given]
         if expires_at is not None and time.time() >= expires_at:
             return None
         self._used.add(given)
         return caller
 
+    def _verified(self, shown: bytes) -> str | None:
+        """Returns the hash of the token in a header, None if it is nobody's."""
+        token = _token_in(shown)
+        if token is None:
+            return None
+        # How long it takes to find a hash tells nothing of a token: nobody can choose what a SHA-256 begins with.
+        given = hashlib.sha256(token.encode("latin-1")).hexdigest()
+        if given not in self._callers:
+            return None
+        # A token may come with as much space before it as its owner likes.
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+        self._known[shown] = given
+        return given
+
     def unauthorized(self, _scope: Scope) -> Headers:
         return [CHALLENGE]
 
-    def forbidden(self, _scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
+    async def forbidden(self, _scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
         return [(b"www-authenticate", f'Bearer error="insufficient_scope", {scopes_of(caller, needed)}'.encode())]
 
     def document(self, _scope: Scope) -> Mapping[str, Any] | None:
@@ -102,7 +116,7 @@ def authenticator(
     # Imported late, since most deployments do not need it.
     from .sign_in import SignIn
 
-    return SignIn(access.oauth, ClientTokens(access.tokens), refused, access.renewed)
+    return SignIn(access, access.oauth, refused)
 
 
 def scopes_of(caller: Caller, needed: Sequence[str]) -> str:
@@ -121,8 +135,20 @@ def _can_be_said(name: str) -> bool:
 
 def bearer_token(scope: Scope) -> str | None:
     """Returns the token of the Authorization header (RFC 6750, section 2.1), None if it has none."""
+    return _token_in(_authorization(scope))
+
+
+def _authorization(scope: Scope) -> bytes:
+    """Returns the first Authorization header, empty without one."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return bytes(value)
+    return b""
+
+
+def _token_in(authorization: bytes) -> str | None:
     # The scheme is case-insensitive: RFC 9110, section 11.1.
-    scheme, _, token = (header(scope, b"authorization") or "").partition(" ")
+    scheme, _, token = authorization.decode("latin-1").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..asgi import Scope
 from ..telemetry import encode, write_record
@@ -15,20 +15,15 @@ from .open_calls import OpenCalls
 from .shown import MAX_NAME, MAX_SHOWN, shown
 from .watched import Watched
 
+if TYPE_CHECKING:
+    from .audit import Audited
+
 CLIENT_INFO = "io.modelcontextprotocol/clientInfo"
 PROTOCOL_VERSION = "io.modelcontextprotocol/protocolVersion"
 # A revision of MCP is a date.
 _VERSION = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # W3C Trace Context, "traceparent Header", as MCP passes it on in _meta (SEP-414).
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
-
-
-class Audited(Watched):
-    """Is what the audit log has of an operation."""
-
-    def line(self, status: str) -> str | None:
-        """Returns the record of the operation, which ended with that status, None if it has been written."""
-        raise NotImplementedError
 
 
 class Finishing(Watched):
@@ -61,8 +56,16 @@ class Finishing(Watched):
 
     def _begin(self) -> None:
         """Keeps the record that is written if this process dies; its `time` is when the request came."""
-        if self._open_calls is not None:
-            self._slot = self._open_calls.begin(self._record("error", "error", ',"ms":0').encode())
+        if self._open_calls is None:
+            return
+        record, audited = self._record("error", "error", ',"ms":0'), self._audited
+        if audited is None:
+            self._slot = self._open_calls.begin(record.encode())
+            return
+        self._slot = self._open_calls.begin(audited.beside(record).encode("utf-8", "replace"))
+        if self._slot is None:
+            # Arguments may be too long for it.
+            self._slot = self._open_calls.begin(audited.shortened().beside(record).encode("utf-8", "replace"))
 
     def _write(self, status: str, answer: Mapping[str, Any] | None) -> None:
         if self._open_calls is not None and self._slot is not None:
@@ -71,8 +74,10 @@ class Finishing(Watched):
         more = f',"ms":{ms:.2f},"bytes_out":{self.bytes_out}'
         level = "info" if status == "ok" else "warning"
         record = self._record(level, status, more if status == "ok" else more + self._failure(status, answer))
-        line = self._audited.line(status) if self._audited is not None else None
-        write_record(record, *(() if line is None else (line,)))
+        if self._audited is not None:
+            self._audited.bind(self._scope, self._request, status, ms)
+            record = self._audited.beside(record)
+        write_record(record)
 
     def _failure(self, status: str, answer: Mapping[str, Any] | None) -> str:
         kind = kind_of(self._request, self._tool_name, answer, self._tools, self._scope.get(RESULT))
@@ -134,7 +139,9 @@ def said_by(scope: Scope, params: Mapping[str, Any]) -> tuple[str, str]:
         if isinstance(trace, str) and (found := _TRACEPARENT.fullmatch(trace)):
             about = f',"trace":"{found[1]}","parent":"{found[2]}"'
     client = None
-    for key, value in scope["headers"]:
+    is_named = isinstance(info, Mapping) and "name" in info
+    # Whoever says both in the message says nothing else in the headers.
+    for key, value in () if is_named and version else scope["headers"]:
         if key == b"user-agent":
             client = client or bytes(value).decode("latin-1")
         elif key == b"mcp-protocol-version":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from ..asgi import ASGIApp, Receive, Scope, Send, header, send_json
+from ..asgi import ASGIApp, Receive, Scope, Send, first_headers, send_json
 from ..protocol.jsonrpc import INTERNAL_ERROR, INVALID_REQUEST, error, event, is_request_id
 from ..protocol.messages import (
     MAX_BODY,
@@ -29,7 +29,7 @@ from ..telemetry import emit
 from .access import Access
 from .address import ADDRESS, address_of
 from .auth import OPEN_PATHS, ClientTokens, authenticator, no_authorization, without_authorization
-from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, rewritten
+from .bodies import BATCH, ENCODED, UNREADABLE, is_batch, is_encoded, read, rewritten
 from .caller import CALLER
 from .carried import Carried
 from .cors import OPEN_TO_PAGES, OwnCORS, allowing, is_preflight
@@ -86,13 +86,14 @@ class Guard:
         self.on_refused: Callable[[str | None], None] = lambda _grant: None
         self.authenticator = authenticator(access, self._refused)
         self._judge = judge
+        # Messages, which are most of all, have lost the token before they come to the app.
         self._app = app if access is None else without_authorization(app)
         self._names = names
         self._cors = OwnCORS(self._app)
         self._strangers = Strangers()
         self.paths = Paths()
         self._calls = StreamCalls()
-        self.passing = Passing(self._app, self._calls, judge)
+        self.passing = Passing(app, self._calls, judge)
         self.streams = OpenStreams()
         self.relay: Relay | None = None
         self._counted = Counted()
@@ -173,13 +174,14 @@ class Guard:
             await self._calls.carry_on(self._app, carried, receive, send, self.streams, self.deliver)
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["path"] not in OPEN_PATHS and not self._names.allows_host(header(scope, b"host")):
-            await self._refuse(scope, send, Refusal(421, "unknown_host", self._strangers.host(header(scope, b"host"))))
+        headers = first_headers(scope)
+        host, origin = _text(headers.get(b"host")), _text(headers.get(b"origin"))
+        if scope["path"] not in OPEN_PATHS and not self._names.allows_host(host):
+            await self._refuse(scope, send, Refusal(421, "unknown_host", self._strangers.host(host)))
             return
         if self.authenticator is not None and (document := self.authenticator.document(scope)) is not None:
             await send_json(send, 200, document, OPEN_TO_PAGES)
             return
-        origin = header(scope, b"origin")
         if origin is not None and self._names.allows_foreign(origin):
             send = allowing(scope, origin, send)
         if is_preflight(scope) and (self.authenticator is None or scope["path"] in self.paths.mcp):
@@ -194,7 +196,7 @@ class Guard:
             request_id = await self._id_for_stream(scope, receive)
             await self._refuse(scope, send, unauthorized(scope, self.authenticator), request_id)
         else:
-            await self._pass(scope, receive, send)
+            await self._pass(scope, headers, receive, send)
 
     async def _id_for_stream(self, scope: Scope, receive: Receive) -> object:
         """Returns the id of a message of HTTP+SSE whose sender is not known, None if it is answered with a status.
@@ -218,10 +220,10 @@ class Guard:
         scope[CALLER] = self.authenticator.caller(scope)
         return scope[CALLER] is not None
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _pass(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
         """Passes a request that is allowed to the app."""
         path = scope["path"]
-        if self._judge is not None and is_encoded(scope):
+        if self._judge is not None and is_encoded(headers):
             await self._refuse(scope, send, ENCODED)
             return
         if path in self.paths.streams and scope["type"] == "http" and scope["method"] != "POST":
@@ -229,7 +231,7 @@ class Guard:
         elif path in self.paths.mcp and scope.get("method") == "GET":
             await self.streams.hold(self._app, scope, Stream(receive, send))
         elif self._takes_messages(path) and scope.get("method") == "POST":
-            await self._message(scope, receive, send)
+            await self._message(scope, headers, receive, send)
         elif may_call(scope):
             await self._elsewhere(scope, receive, send)
         elif self._judge is not None and scope["type"] == "websocket":
@@ -243,20 +245,24 @@ class Guard:
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what is posted to another path: an app of the user's own may have MCP at any."""
         body, receive = await peek_body(receive)
-        said = decoded(body) if body is not None else None
+        said, is_plain = self._read(body) if body is not None else (None, False)
         if self._judge is not None and may_call(scope) and said is None and body != b"":
             # Whatever the app could read in it, nobody has judged it.
             await self._refuse(scope, send, UNREADABLE if body is not None else TOO_LARGE)
             return
         if body is not None and self._is_guarded and (is_batch(said) or (isinstance(said, dict) and "method" in said)):
-            refused, body = await self._judged(scope, said, body)
+            refused, body = await self._judged(scope, said, body, is_plain=is_plain)
             if refused is not None:
                 await self._refuse(scope, send, refused, id_of(said))
                 return
             receive = replay(body, receive)
         await self._answer(scope, said, len(body or b""), receive, send)
 
-    async def _judged(self, scope: Scope, said: object, body: bytes) -> tuple[Refusal | None, bytes]:
+    def _read(self, body: bytes) -> tuple[object, bool]:
+        """Returns a body decoded as JSON, and whether it may be passed on as it is once that was judged."""
+        return read(body) if self._judge is not None else (decoded(body), True)
+
+    async def _judged(self, scope: Scope, said: object, body: bytes, *, is_plain: bool) -> tuple[Refusal | None, bytes]:
         """Returns why a message may not be passed on, None if it may, and the body that is passed on."""
         if isinstance(said, dict):
             scope[MESSAGE] = said
@@ -269,7 +275,7 @@ class Guard:
         if scope.get(CALLER) is None:
             scope[ADDRESS] = address_of(scope, self._names)
         refused = await self._judge.refusal(scope, said, self.authenticator)
-        return refused, body if refused is not None else rewritten(scope, said)
+        return refused, body if is_plain or refused is not None else rewritten(scope, said)
 
     def _takes_messages(self, path: str) -> bool:
         return path in self.paths.mcp or self.paths.take_messages(path)
@@ -284,9 +290,9 @@ class Guard:
         # The app is only asked for callers that may use it.
         return is_known and scope["type"] == "http" and await self._cors.allows(scope, origin)
 
-    async def _message(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _message(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
         try:
-            if declared_length(scope) > MAX_BODY and not self._needs_id(scope):
+            if declared_length(headers) > MAX_BODY and not self._needs_id(scope):
                 raise BodyTooLarge
             body = await read_body(receive)
         except BodyTooLarge as refused:
@@ -298,9 +304,9 @@ class Guard:
             return
         except ClientGoneError:
             return
-        said = decoded(body)
+        said, is_plain = self._read(body)
         if self._is_guarded:
-            refusal, body = await self._judged(scope, said, body)
+            refusal, body = await self._judged(scope, said, body, is_plain=is_plain)
             if refusal is not None:
                 await self._refuse(scope, send, refusal, id_of(said))
                 return
@@ -381,7 +387,13 @@ class Guard:
         """Passes a request to the app; `said` is its body of `size` bytes decoded as JSON, None if it is not JSON."""
         if isinstance(said, dict):
             scope[MESSAGE] = said
+        if self.authenticator is not None:
+            scope["headers"] = no_authorization(scope["headers"])
         if self.passing.audit is not None and self.passing.audit.must_wait(said):
             await self._refuse(scope, send, self.passing.audit.no_room, id_of(said))
         else:
             await self.passing.pass_on(scope, said, size, receive, send, is_posted=self._is_posted(scope))
+
+
+def _text(value: bytes | None) -> str | None:
+    return value.decode("latin-1") if value is not None else None

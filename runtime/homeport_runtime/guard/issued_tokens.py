@@ -29,6 +29,7 @@ class IssuedTokens(RememberedTokens):
         self._urls: Sequence[str] = oauth["urls"]
         self._audience: Sequence[str] = oauth["audience"]
         self._scope_claim: str = oauth["scope_claim"]
+        self._is_platform: bool = oauth.get("is_platform", False)
         self._jwks: Sequence[Mapping[str, Any]] = oauth["jwks"]
         self._key_wanted = key_wanted
         self._keys: dict[str | None, Any] | None = None
@@ -95,4 +96,6 @@ class IssuedTokens(RememberedTokens):
         client = str(claims.get("client_id") or claims.get("azp") or claims.get("cid") or "")
         # In the audit log and under [limits] that name is the project's own token.
         shown = f"{client} of {self._issuer}" if client == PROJECT_TOKEN else client
-        return {"scope": text, "client_id": shown, "jti": ""}
+        # Of others nobody knows what it names.
+        grant = str(claims.get("jti", "")) if self._is_platform else ""
+        return {"scope": text, "client_id": shown, "jti": grant}

@@ -17,7 +17,8 @@ FILE_NAME = "issuer.json"
 class IssuerFile(TypedDict):
     """Is the file: the issuer (platform_cli.config.issuers.Issuer) with its keys and where they are, the `urls` of the
     server without a path as far as they are known, and the `scopes` for a client that has none yet. Without
-    `has_scopes` every token is good for everything.
+    `has_scopes` every token is good for everything. An issuer that `is_platform` lists the sign-ins that have ended
+    beside its keys, and hears of calls that lacked a scope.
     """
 
     issuer: str
@@ -28,6 +29,7 @@ class IssuerFile(TypedDict):
     urls: list[str]
     scopes: list[str]
     has_scopes: bool
+    is_platform: bool
 
 
 def read_issuer(folder: Path) -> IssuerFile | None:

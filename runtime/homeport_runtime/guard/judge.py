@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..asgi import Scope
 from ..protocol.jsonrpc import INVALID_PARAMS
@@ -13,13 +13,15 @@ from .caller import CALLER, SCOPES_USED, Caller
 from .limits import Limits
 from .refusals import FORBIDDEN, Refusal
 from .scopes import PROMPT, RESOURCE, Scopes, Target, target_of
-from .shown import shown
-from .windows import Rate, Windows
+from .shown import MAX_NAME, shown
+from .windows import Bucket, Rate, Windows
 
 # What decides about a message. Servers in languages whose decoders ignore case would take another key for one of these.
 _KEYS = frozenset(("jsonrpc", "id", "method", "params", "name", "uri", "ref", "arguments"))
 # What most messages have, and nothing beside it.
 _PLAIN = _KEYS | {"_meta"}
+# How many of the calls that were allowed are remembered: by whom, and of what.
+MAX_KNOWN = 1000
 
 AMBIGUOUS = Refusal(400, "ambiguous", "a key differs from one of JSON-RPC or MCP only in upper and lower case")
 UNNAMED = Refusal(400, "unnamed", "what is meant has to be named by text", INVALID_PARAMS, "Invalid params")
@@ -33,12 +35,21 @@ UNCLEAR = Refusal(
 )
 
 
+class _Allowed(NamedTuple):
+    """Says by which scopes a call is allowed, and which windows count it."""
+
+    needed: tuple[str, ...]
+    buckets: tuple[Bucket, ...]
+
+
 class Judge:
     """Decides whether a caller may send a message: by its scopes first, since a refused call is not counted."""
 
     def __init__(self, scopes: Scopes | None, limits: Limits | None) -> None:
         self._scopes = scopes
         self._limits = limits
+        # By what a known caller may use something; few callers make most calls.
+        self._known: dict[tuple[object, ...], _Allowed] = {}
 
     @classmethod
     def of(
@@ -62,6 +73,25 @@ class Judge:
         target = target_of(message)
         if target is None:
             return None
+        caller: Caller | None = scope.get(CALLER)
+        key = None if caller is None else (caller.client, caller.user, caller.scopes, caller.by_oauth, target)
+        allowed = self._known.get(key) if key is not None else None
+        if allowed is None:
+            decided = await self._decided(scope, target, authenticator)
+            if isinstance(decided, Refusal):
+                return decided
+            allowed = decided
+            # A caller's own texts must not make this grow.
+            if key is not None and len(target.name) <= MAX_NAME and len(self._known) < MAX_KNOWN:
+                self._known[key] = allowed
+        if self._scopes is not None:
+            scope[SCOPES_USED] = allowed.needed
+        return await self._limits.refusal(scope, allowed.buckets) if self._limits is not None else None
+
+    async def _decided(self, scope: Scope, target: Target, authenticator: Authenticator | None) -> Refusal | _Allowed:
+        """Returns why nobody or not this caller may use `target`, or by what it may; only a caller's own members and
+        `target` decide.
+        """
         if not target.is_named:
             return UNNAMED
         needed: tuple[str, ...] = ()
@@ -69,11 +99,11 @@ class Judge:
             if not self._scopes.is_clear(target):
                 return UNCLEAR
             granted = self._scopes.needed(target)
-            refused = _denied(self._scopes, scope, target, granted, authenticator)
+            refused = await _denied(self._scopes, scope, target, granted, authenticator)
             if refused is not None:
                 return refused
-            needed = scope[SCOPES_USED] = granted or ()
-        return await self._limits.refusal(scope, target, needed) if self._limits is not None else None
+            needed = granted or ()
+        return _Allowed(needed, () if self._limits is None else self._limits.buckets(scope, target, needed))
 
     @property
     def has_timeouts(self) -> bool:
@@ -91,7 +121,7 @@ def reading_tools(tools: Iterable[Mapping[str, Any]] | None) -> list[str]:
     return [tool["name"] for tool in tools or () if (tool.get("annotations") or {}).get("readOnlyHint") is True]
 
 
-def _denied(
+async def _denied(
     scopes: Scopes, scope: Scope, target: Target, needed: tuple[str, ...] | None, authenticator: Authenticator | None
 ) -> Refusal | None:
     caller: Caller | None = scope.get(CALLER)
@@ -108,7 +138,7 @@ def _denied(
     )
     if caller is None or authenticator is None:
         return refused
-    return replace(refused, headers=authenticator.forbidden(scope, caller, needed))
+    return replace(refused, headers=await authenticator.forbidden(scope, caller, needed))
 
 
 def _forbidden(reason: str, detail: str, required: str | None = None) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
@@ -62,26 +63,35 @@ class Limits:
         """Returns the seconds that a call of `tool` may take, None without a limit."""
         return self._timeouts.get(tool, self._timeout_s)
 
-    async def refusal(self, scope: Scope, target: Target, needed: tuple[str, ...]) -> Refusal | None:
-        """Takes a call of `target`, which needs the scopes `needed`, or returns why it may not be made now."""
+    def buckets(self, scope: Scope, target: Target, needed: tuple[str, ...]) -> tuple[Bucket, ...]:
+        """Returns the windows that count a call of `target`, which needs the scopes `needed`.
+
+        They are the same for all calls of a known caller for which these are the same.
+        """
         if self._windows is None:
-            return None
+            return ()
         caller: Caller | None = scope.get(CALLER)
         client = caller.client if caller is not None else ""
         kind = self._kind(target, needed)
         by_class = self._clients.get((client, kind), self._classes[kind])
         indexes = [by_class, self._tools.get(target.name) if target.is_tool else None]
         who = _key(scope, caller)
-        buckets = [Bucket(index, who) for index in indexes if index is not None]
-        if not buckets:
+        return tuple(Bucket(index, who) for index in indexes if index is not None)
+
+    async def refusal(self, scope: Scope, buckets: Sequence[Bucket]) -> Refusal | None:
+        """Takes a call from its windows, or returns why it may not be made now."""
+        if self._windows is None or not buckets:
             return None
         try:
-            full, wait = await self._windows.take(buckets)
+            if self._windows.waits:
+                full, wait = await asyncio.to_thread(self._windows.take, buckets)
+            else:
+                full, wait = self._windows.take(buckets)
         except OSError as problem:
             # A limit that cannot be counted must not end the service that it protects.
             emit("warning", f"a call was not counted under [limits]: {problem}")
             return None
-        return self._refused(full, wait, _shown(scope, caller)) if wait else None
+        return self._refused(full, wait, _shown(scope)) if wait else None
 
     def _kind(self, target: Target, needed: tuple[str, ...]) -> str:
         return READ if not target.is_tool or target.name in self._reads or _only_read(needed) else WRITE
@@ -128,7 +138,8 @@ def _key(scope: Scope, caller: Caller | None) -> str:
     return f"client{_BETWEEN}{caller.client}{_BETWEEN}{caller.user or ''}"
 
 
-def _shown(scope: Scope, caller: Caller | None) -> str:
+def _shown(scope: Scope) -> str:
+    caller: Caller | None = scope.get(CALLER)
     if caller is None:
         return str(scope.get(ADDRESS))
     return caller.client if caller.user is None else f"{caller.client} ({caller.user})"

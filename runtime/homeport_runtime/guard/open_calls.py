@@ -9,8 +9,8 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
-# The number of records that are kept at once; a call that is audited has two. Each has a slot with its JSON, followed
-# by a zero byte; a slot that begins with a zero byte is free.
+# The number of records that are kept at once. Each has a slot with its text, followed by a zero byte; a slot that
+# begins with a zero byte is free.
 SLOTS = 256
 SLOT_BYTES = 2048
 

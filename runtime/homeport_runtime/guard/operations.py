@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..asgi import Scope
 from ..protocol.jsonrpc import is_request_id
 from ..protocol.messages import MESSAGE
 from ..telemetry import encode, write_record
-from .calls import Audited, Finishing, said_by
+from .calls import Finishing, said_by
 from .kinds import refused_kind
 from .open_calls import OpenCalls
 from .refusals import Refusal
 from .shown import MAX_NAME, shown
 from .strangers import PerMinute
 from .watched import Watched
+
+if TYPE_CHECKING:
+    from .audit import Audited
 
 # The methods of MCP's requests, up to 2026-07-28; others are recorded as OTHER, since a name that nobody has agreed on
 # must not make a series. A subscription (subscriptions/listen) is no operation: it is open as long as its client is.

@@ -10,7 +10,7 @@ import hmac
 import json
 import string
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 # The longest token that is looked at, in characters.
@@ -64,24 +64,36 @@ class OwnTokens(RememberedTokens):
         self._keys = keys
 
     def _verified(self, token: str) -> Mapping[str, Any] | None:
-        parts = token.split(".")
-        if len(parts) != 3:
-            return None
-        head = _object(parts[0])
-        if head is None or head.get("alg") != "HS256" or head.get("typ") != "at+jwt" or "crit" in head:
-            return None
-        kid = head.get("kid")
-        key = self._keys.get(kid) if isinstance(kid, str) else None
-        signature = _decoded(parts[2])
-        if key is None or signature is None:
-            return None
-        made = hmac.new(key, f"{parts[0]}.{parts[1]}".encode("latin-1"), hashlib.sha256).digest()
-        if not hmac.compare_digest(made, signature):
-            return None
-        claims = _object(parts[1])
+        claims = read_signed(token, "HS256", self._has_signed)
         if claims is None or claims.get("iss") != self._issuer or not is_within(claims.get("aud"), self._urls):
             return None
-        return claims if type(claims.get("exp")) is int else None
+        return claims
+
+    def _has_signed(self, key_id: str, data: bytes, signature: bytes) -> bool:
+        key = self._keys.get(key_id)
+        return key is not None and hmac.compare_digest(hmac.new(key, data, hashlib.sha256).digest(), signature)
+
+
+def read_signed(
+    token: str, algorithm: str, has_signed: Callable[[str, bytes, bytes], bool]
+) -> Mapping[str, Any] | None:
+    """Returns the claims of a platform's access token, whenever it expires, None if it is none.
+
+    `has_signed` tells whether the key of that id has made a signature, the last argument, of the bytes before it.
+    """
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    head = _object(parts[0])
+    if head is None or head.get("alg") != algorithm or head.get("typ") != "at+jwt" or "crit" in head:
+        return None
+    kid, signature = head.get("kid"), _decoded(parts[2])
+    if not isinstance(kid, str) or signature is None:
+        return None
+    if not has_signed(kid, f"{parts[0]}.{parts[1]}".encode("latin-1"), signature):
+        return None
+    claims = _object(parts[1])
+    return claims if claims is not None and type(claims.get("exp")) is int else None
 
 
 def is_within(url: object, urls: Sequence[str]) -> bool:

@@ -12,14 +12,14 @@ from ..protocol.messages import calls_in
 from ..telemetry import request_id
 from ..telemetry.error_records import report
 from ..telemetry.failures import note_failure
-from .calls import Audited, CallRecord
+from .calls import CallRecord
 from .deadlines import Deadlines
 from .open_calls import OpenCalls
 from .streams import StreamCalls
 from .watched import Batch, Watched
 
 if TYPE_CHECKING:
-    from .audit import Audit
+    from .audit import Audit, Audited
     from .judge import Judge
     from .operations import Operations
 
@@ -73,19 +73,21 @@ class Passing:
             request_id.reset(token)
 
     def _call(self, scope: Scope, call: Mapping[str, Any], request: str, size: int, *, cold: bool) -> Watched:
-        audited = self._audited(scope, call, request)
+        audited = self._audited(scope, call)
         return CallRecord(scope, call, request, cold, size, self.open_calls, audited, self.tools)
 
     def _operations(self, scope: Scope, said: Mapping[str, Any], request: str, size: int) -> Sequence[Watched]:
         """Returns the record of a request that calls no tool, none if it is no operation."""
-        audited = self._audited(scope, said, request)
-        record: Watched | None = audited
+        audited = self._audited(scope, said)
+        record: Watched | None = None
         if self.operations is not None:
-            record = self.operations.operation(scope, said, request, size, self.open_calls, audited) or audited
+            record = self.operations.operation(scope, said, request, size, self.open_calls, audited)
+        if record is None and audited is not None:
+            record = audited.alone(scope, said.get("id"), request, self.open_calls)
         return (record,) if record is not None else ()
 
-    def _audited(self, scope: Scope, said: Mapping[str, Any], request: str) -> Audited | None:
-        return self.audit.operation(scope, said, request, self.open_calls) if self.audit is not None else None
+    def _audited(self, scope: Scope, said: Mapping[str, Any]) -> Audited | None:
+        return self.audit.operation(scope, said) if self.audit is not None else None
 
     async def _watched(
         self,

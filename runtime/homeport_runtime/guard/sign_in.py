@@ -6,13 +6,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..asgi import Headers, Scope, header
+from .access import Access
 from .auth import ClientTokens, bearer_token, scopes_of
 from .caller import Caller
 from .own_tokens import MAX_REMEMBERED, OwnTokens
+
+if TYPE_CHECKING:
+    from .issuing_platform import IssuingPlatform
 
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 # The seconds within which the refusals of one caller are reported once.
@@ -36,25 +40,23 @@ class SignIn:
     the `scopes` for a client that has none yet. Without `has_scopes` every token is good for everything. The platform's
     own tokens have `keys`, in hexadecimal digits by id; those of others `jwks`, `audience` and `scope_claim`. `refused`
     hears of each caller, by its grant, that lacked a scope, and gets None for a token whose key is unknown; then
-    `renewed` may return the issuer's present keys.
+    `access` may know the issuer's present keys. A platform elsewhere (`is_platform`) hears of such a caller itself, and
+    tells which sign-ins have `ended`.
     """
 
-    def __init__(
-        self,
-        oauth: Mapping[str, Any],
-        tokens: ClientTokens,
-        refused: Callable[[str | None], None],
-        renewed: Callable[[], Sequence[Mapping[str, Any]] | None],
-    ) -> None:
+    def __init__(self, access: Access, oauth: Mapping[str, Any], refused: Callable[[str | None], None]) -> None:
         self._issuer: str = oauth["issuer"]
         self._urls: Sequence[str] = oauth["urls"]
         self._scopes: Sequence[str] = oauth["scopes"]
         self._has_scopes: bool = oauth["has_scopes"]
-        self._tokens = tokens
+        self._tokens = ClientTokens(access.tokens)
         self._refused = refused
+        self._platform = _platform(oauth)
+        told = frozenset[str](oauth.get("ended", ()))
+        self._ended: Callable[[float], Collection[str]] = access.ended or (lambda _issued_at: told)
         # When each caller that was refused, by its grant, was reported last.
         self._reported: dict[str | None, float] = {}
-        self._renewed = renewed
+        self._renewed = access.renewed
         self._access_tokens = _access_tokens(oauth, self._key_wanted)
 
     def caller(self, scope: Scope) -> Caller | None:
@@ -73,9 +75,14 @@ class SignIn:
             said = ['error="invalid_token"', 'error_description="the token is not valid here, or has expired"', *said]
         return _challenge(said)
 
-    def forbidden(self, scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
-        if (claims := self._claims(scope)) is not None and claims.get("jti"):
-            self._report(str(claims["jti"]))
+    async def forbidden(self, scope: Scope, caller: Caller, needed: Sequence[str]) -> Headers:
+        claims, token = self._claims(scope), bearer_token(scope)
+        if claims is not None and token is not None and claims.get("jti") and self._is_due(str(claims["jti"])):
+            if self._platform is not None:
+                # Before the answer, since the client goes there with the next message that it sends.
+                await self._platform.hear_of_refusal(token)
+            else:
+                self._refused(str(claims["jti"]))
         said = ['error="insufficient_scope"', scopes_of(caller, needed)]
         return _challenge([*said, f'resource_metadata="{self._metadata_url(scope)}"'])
 
@@ -97,22 +104,27 @@ class SignIn:
         return self._tokens.take_used()
 
     def _key_wanted(self) -> Sequence[Mapping[str, Any]] | None:
-        self._report(None)
+        if self._is_due(None):
+            self._refused(None)
         return self._renewed()
 
-    def _report(self, grant: str | None) -> None:
-        """Reports a refusal, but not each of many: the control plane writes them down."""
+    def _is_due(self, grant: str | None) -> bool:
+        """Tells whether a refusal is to be reported: not each of many, since the control plane writes them down."""
         now = time.monotonic()
         if now - self._reported.get(grant, -REPORT_S) < REPORT_S:
-            return
+            return False
         if len(self._reported) >= MAX_REMEMBERED:
             self._reported.clear()
         self._reported[grant] = now
-        self._refused(grant)
+        return True
 
     def _claims(self, scope: Scope) -> Mapping[str, Any] | None:
         token = bearer_token(scope)
-        return self._access_tokens.read(token) if token is not None and token.count(".") == 2 else None
+        claims = self._access_tokens.read(token) if token is not None and token.count(".") == 2 else None
+        return None if claims is None or self._has_ended(claims) else claims
+
+    def _has_ended(self, claims: Mapping[str, Any]) -> bool:
+        return self._platform is not None and claims.get("jti") in self._ended(claims.get("iat", 0))
 
     def _metadata_url(self, scope: Scope) -> str:
         path: str = scope["path"].rstrip("/")
@@ -124,6 +136,14 @@ class SignIn:
         """Returns the URL by which a client came, as far as it is one of this deployment's, else the first."""
         host = (header(scope, b"host") or "").lower()
         return next((url for url in self._urls if url.partition("://")[2] == host), self._urls[0])
+
+
+def _platform(oauth: Mapping[str, Any]) -> IssuingPlatform | None:
+    if not oauth.get("is_platform"):
+        return None
+    from .issuing_platform import IssuingPlatform
+
+    return IssuingPlatform(oauth["issuer"])
 
 
 def _access_tokens(

@@ -21,6 +21,11 @@ from ..servers.asgi_app import ASGIAppServer
 WELL_KNOWN_NAMES = ("mcp", "server", "app")
 
 
+# Which older generation has modules that the newest does not have any more.
+OLDER = {"mcp": "mcp<2", "fastmcp": "fastmcp<4"}
+NEEDS = "give it what it needs: arguments behind `--`, variables with --env KEY=VALUE or set-secret"
+
+
 class NoServer(ServerError):
     """Says that the program `file` serves nothing, and has nothing that could be served."""
 
@@ -43,7 +48,7 @@ def explaining(file: str, app: Path, when: str) -> Iterator[None]:
         said = stop.code if isinstance(stop.code, str) else f"exit {stop.code}"
         raise ServerError(
             f"{file} ended {when}: {said}",
-            hint="give it what it needs: arguments behind `--`, variables with --env KEY=VALUE or set-secret",
+            hint=NEEDS,
             # A program that exits with a number has printed the reason, which no traceback shows.
             trace=user_trace(stop, app) if isinstance(stop.code, str) else "",
         ) from stop
@@ -51,29 +56,51 @@ def explaining(file: str, app: Path, when: str) -> Iterator[None]:
         name = type(error).__name__
         text = str(error).strip().splitlines()
         reason = f"{name}: {text[0]}" if text else name
+        trace = user_trace(error, app)
         raise ServerError(
             f"{file} raised {reason} {when}",
-            hint=_hint(error),
-            trace=user_trace(error, app),
+            hint=_hint(error, app),
+            # Without a frame of the person's own it may say no more than that.
+            trace="" if trace == reason else trace,
         ) from error
 
 
-def _hint(error: BaseException) -> str:
+def _hint(error: BaseException, app: Path) -> str:
+    if isinstance(error, KeyError) and _is_variable(error):
+        name = error.args[0]
+        return f"set the variable: --env {name}=VALUE, [environment] in fastmcp.toml, or `homeport set-secret {name}`"
+    places = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        places.append(error.filename or "")
+    if not any(place.startswith(f"{app}/") for place in places):
+        return _hint_of_package(error)
     if isinstance(error, ModuleNotFoundError) and error.name:
         top = error.name.partition(".")[0]
         return (
             f"if {top!r} is a package, add what provides it to the requirements; a module of your own lies beside the "
             "server, in the project folder or in its src"
         )
-    if isinstance(error, KeyError) and _is_variable(error):
-        name = error.args[0]
-        return f"set the variable: --env {name}=VALUE, [environment] in fastmcp.toml, or `homeport set-secret {name}`"
     if isinstance(error, FileNotFoundError):
         return (
             "what an ignore file names stays behind, unless include = [...] under [deployment] in fastmcp.toml brings "
             "it; what lies outside the project folder has to be copied into it"
         )
+    if any("/pydantic_settings/" in place for place in places):
+        return NEEDS
     return "the traceback shows your own frames; `homeport dev` loads it again on each save"
+
+
+def _hint_of_package(error: BaseException) -> str:
+    """Returns what to do about an error in whose traceback no file is the person's own."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        top = error.name.partition(".")[0]
+        return (
+            f"what is deployed does not ask for the {top!r} that it needs: a fastmcp.toml with "
+            f'command = "uvx --with {OLDER.get(top, top)} PACKAGE" under [deployment] adds it'
+        )
+    if isinstance(error, (ImportError, SyntaxError, AttributeError, NameError, TypeError)):
+        return "an installed package fails by itself: another version of it may do (pypi:PACKAGE==VERSION)"
+    return NEEDS
 
 
 def _is_variable(error: KeyError) -> bool:

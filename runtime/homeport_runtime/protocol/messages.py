@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import Any, TypeGuard
 
@@ -22,6 +23,7 @@ _FIRST_ID = re.compile(rb"\s*\{[^{}\[\]]*?" + _ID)
 _LAST_ID = re.compile(_ID + rb"\s*(?:,[^{}\[\]]*)?\}\s*\Z")
 # The calls of one JSON array that get a record; no SDK answers larger arrays.
 MAX_CALLS = 50
+_DECODE = json.JSONDecoder().raw_decode
 JSON_TYPES = ("application/json", "application/json-rpc")
 
 
@@ -40,11 +42,9 @@ class ClientGoneError(Exception):
     """Says that the client closed its connection before its request was complete, or before it was answered."""
 
 
-def declared_length(scope: Scope) -> int:
-    for key, value in scope["headers"]:
-        if key == b"content-length":
-            return int(value) if value.isdigit() else 0
-    return 0
+def declared_length(headers: Mapping[bytes, bytes]) -> int:
+    value = headers.get(b"content-length", b"")
+    return int(value) if value.isdigit() else 0
 
 
 async def read_body(receive: Receive, most: int = MAX_BODY) -> bytes:
@@ -108,9 +108,26 @@ def parse(body: bytes) -> dict[str, Any] | None:
 def decoded(body: bytes) -> object:
     """Returns the body decoded as JSON, None if it is not JSON."""
     try:
+        return read_text(body, _DECODE)
+    except (ValueError, RecursionError):
+        pass
+    try:
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
+
+
+def read_text(body: bytes, decode: Callable[[str], tuple[object, int]]) -> object:
+    """Returns what `decode` (json.JSONDecoder.raw_decode) reads in a body of UTF-8 without space around it, as nearly
+    all are, in half the time of json.loads, which looks for the encoding and for space.
+
+    Raises ValueError for all others. What is read has no zero byte, so that json.loads would take it for UTF-8, too.
+    """
+    text = body.decode()
+    said, end = decode(text)
+    if end != len(text):
+        raise ValueError("something follows")
+    return said
 
 
 def calls_in(said: object) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
-from ..asgi import ASGIApp, Receive, Scope, Send
+from ..asgi import ASGIApp, Receive, Scope, Send, first_headers
 from ..protocol.messages import MAX_BODY, BodyTooLarge, ClientGoneError, declared_length, read_body
 from ..telemetry import emit
 from .base import MAX_NAME, Deliver, NotHandedOver, Posted, posted_of, told
@@ -125,7 +125,7 @@ class ReplicaRelay:
     async def _take(self, scope: Scope, receive: Receive) -> int:
         """Takes another replica's message, and returns the status of the answer, UNKNOWN for all that is no such."""
         try:
-            if declared_length(scope) > MAX_SEALED:
+            if declared_length(first_headers(scope)) > MAX_SEALED:
                 return UNKNOWN
             message = json.loads(self._seal.open(await read_body(receive, MAX_SEALED)))
         except (NotOpened, BodyTooLarge, ClientGoneError):

@@ -77,15 +77,15 @@ def emit(level: str, message: str, **fields: Any) -> None:
     write_record(f'{{"time":{time.time():.3f},"level":"{level}","message":{encode(message)}{more}}}')
 
 
-def write_record(*records: str) -> None:
-    """Writes records, each a JSON object in one line, to standard output at once: each write wakes who reads it."""
+def write_record(record: str) -> None:
+    """Writes a record to standard output: a JSON object, and in the same line what else the platform is told with it
+    (guard.audit).
+    """
     if _origin:
-        more = ("".join(extend(record) for extend in _extensions) for record in records)
-        records = tuple(f"{record[:-1]},{_origin}{said}}}" for record, said in zip(records, more, strict=True))
-    lines = [f"{RECORD}{record}\n".encode("utf-8", "replace") for record in records]
-    if _scrubber:
-        lines = [_scrubber.line(line).removeprefix(RECORD.encode()) for line in lines]
-    _write(b"".join(lines))
+        more = "".join(extend(record) for extend in _extensions)
+        record = f"{record[:-1]},{_origin}{more}}}"
+    line = f"{RECORD}{record}\n".encode("utf-8", "replace")
+    _write(_scrubber.line(line).removeprefix(RECORD.encode()) if _scrubber else line)
 
 
 def write_line(line: bytes) -> None:

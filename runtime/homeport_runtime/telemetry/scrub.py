@@ -99,17 +99,21 @@ class Scrubber:
 
     def line(self, line: bytes) -> bytes:
         """Returns a line of output, a record or plain text, without secrets; a record stays a record, whatever the
-        secrets are.
+        secrets are, and so does what follows it (guard.audit).
         """
+        if not self._pieces:
+            return line
         clean = self.data(line)
         if clean == line or not line.startswith(RECORD):
             return clean
+        record, *others = line[1:].split(RECORD)
         try:
-            fields = json.loads(line[1:])
+            fields = json.loads(record)
             fields = {key: value if key in OWN_FIELDS else self.value(value) for key, value in fields.items()}
+            said = [fields, *(self.value(json.loads(other)) for other in others)]
         except (ValueError, AttributeError, RecursionError):
             return clean
-        return RECORD + json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+        return b"".join(RECORD + _as_json(each) for each in said) + b"\n"
 
     def value(self, value: Any) -> Any:
         """Returns a JSON value with every text in it scrubbed, except keys."""
@@ -143,6 +147,10 @@ class Scrubber:
             if start < end < stop:
                 end = start
         return cut if end == before else len(data[:end].decode("utf-8", "surrogatepass"))
+
+
+def _as_json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _is_schema(value: Any) -> bool:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from homeport_runtime.asgi import Receive, Scope, Send, send_json
 from homeport_runtime.guard.audit import STRANGERS, Audit
+from homeport_runtime.guard.calls import CallRecord
 from homeport_runtime.guard.names import Names
 from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS, OpenCalls
-from homeport_runtime.telemetry import RECORD
+from homeport_runtime.guard.operations import Operations
+from platform_cli.audit import files
+from platform_cli.audit.book import AuditBook
+from platform_cli.audit.chain import NOTHING
+from platform_cli.supervisor.journal import Journal
+from platform_cli.supervisor.logbook import RECORD, LogBook
 
 from ..conftest import JSON
 from .test_judge import LIMITS, Server, call, read
@@ -37,10 +45,18 @@ class Audited(Server):
 
 
 def said(capture: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
-    """Returns the records for the audit log that were written since this was asked before."""
-    lines = capture.readouterr().out.split("\n")
-    records = [json.loads(line.removeprefix(RECORD)) for line in lines if line.startswith(f'{RECORD}{{"audit"')]
-    return [{**record["audit"], "time": record["time"]} for record in records]
+    """Returns the lines of the audit log that a platform makes of what was written since this was asked before."""
+    said = capture.readouterr().out.encode()
+    with TemporaryDirectory() as folder:
+        asyncio.run(_kept(Path(folder), said))
+        return [json.loads(line) for line in files.lines(Path(folder, "audit"))]
+
+
+async def _kept(folder: Path, said: bytes) -> None:
+    journal = Journal(LogBook(folder / "log", "p"), AuditBook(folder / "audit", "p", NOTHING))
+    for line in said.splitlines(keepends=True):
+        journal.write_line(line, level="info", release=1, worker=1)
+    journal.close()
 
 
 def test_an_operation_says_who_used_what_by_which_scope(capfd: Captured) -> None:
@@ -57,20 +73,34 @@ def test_an_operation_says_who_used_what_by_which_scope(capfd: Captured) -> None
     assert (was_read["method"], was_read["tool_name"], was_read["client_id"]) == ("resources/read", "x://1", "reader")
 
 
-def test_a_call_that_is_cut_off_has_a_line_however_long_its_arguments_are(tmp_path: Path) -> None:
+def test_an_operation_that_is_measured_has_one_record(capfd: Captured) -> None:
+    server = Audited()
+    server.guard.passing.operations = Operations()
+    server.post(call("add", note="food", password="x"), "writer")
+    server.post(call("fail"), "all")
+    server.post(read("x://1"), "reader")
+    records = capfd.readouterr()
+    assert records.out.count("\n") == 3
+    print(records.out, end="")
+    added, failed, was_read = said(capfd)
+    assert (added["client_id"], added["result"], added["scopes_used"]) == ("writer", "success", ["write"])
+    assert added["arguments"] == {"note": "food", "password": "[redacted]"}
+    assert failed["result"] == "error"
+    assert (was_read["method"], was_read["tool_name"], was_read["result"]) == ("resources/read", "x://1", "success")
+    assert all(line["request"] and line["ms"] > 0 and line["timestamp"] > "2026" for line in (added, failed, was_read))
+
+
+def test_a_call_that_is_cut_off_is_kept_however_long_its_arguments_are(tmp_path: Path) -> None:
     path = tmp_path / "calls"
     path.write_bytes(bytes(SLOTS * SLOT_BYTES))
     audit, open_calls = Audit(Names(()), "redacted", []), OpenCalls(path)
     scope: Scope = {"headers": [], "client": None}
-    audit.operation(scope, call("add", note="short"), "0011223344556677", open_calls)
-    audit.operation(
-        scope,
-        call("add", **dict.fromkeys(map(str, range(SLOT_BYTES // 100)), "x" * 100)),
-        "8899aabbccddeeff",
-        open_calls,
-    )
-    lines = [json.loads(part)["audit"] for part in path.read_bytes().split(b"\0") if part]
-    assert [(line["request"], line["arguments"]) for line in reversed(lines)] == [
+    long = call("add", **dict.fromkeys(map(str, range(SLOT_BYTES // 100)), "x" * 100))
+    for message, request in ((call("add", note="short"), "0011223344556677"), (long, "8899aabbccddeeff")):
+        audited = audit.operation(scope, message)
+        CallRecord(scope, message, request, cold=False, open_calls=open_calls, audited=audited)
+    kept = [part.split(RECORD) for part in path.read_bytes().split(b"\0") if part]
+    assert [(json.loads(record)["request"], json.loads(arguments)) for record, _who, arguments in reversed(kept)] == [
         ("0011223344556677", {"note": "short"}), ("8899aabbccddeeff", None),
     ]  # fmt: skip
 

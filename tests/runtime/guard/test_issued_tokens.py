@@ -11,10 +11,12 @@ import pytest
 from homeport_runtime.guard.access import PROJECT_TOKEN, Access, ClientToken
 from homeport_runtime.guard.auth import Authenticator, authenticator
 from homeport_runtime.guard.caller import CALLER, Caller
+from homeport_runtime.guard.judge import Judge
 from homeport_runtime.guard.limits import Limits
-from homeport_runtime.guard.scopes import Target
 from homeport_runtime.guard.windows import SharedWindows
 from tests.signin.identity import Identity, running_identity
+
+from ..conftest import call
 
 URL = "https://notes.example.com"
 LIMITS = {
@@ -52,20 +54,20 @@ def test_no_client_of_an_issuer_passes_for_the_projects_own_token(guard: Authent
     theirs = caller(guard, identity.token(URL, azp=PROJECT_TOKEN, sub=""))
     assert (own.client, own.by_oauth) == (PROJECT_TOKEN, False)
     assert (theirs.client, theirs.by_oauth) == (f"{PROJECT_TOKEN} of {identity.url}", True)
-    limits = Limits(LIMITS, [], SharedWindows)
+    judge = Judge(None, Limits(LIMITS, [], SharedWindows))
 
     def refused(who: Caller) -> bool:
-        return asyncio.run(limits.refusal({CALLER: who}, Target("add", is_tool=True), ())) is not None
+        return asyncio.run(judge.refusal({CALLER: who}, call("add"), None)) is not None
 
     assert [refused(theirs) for _ in range(3)] == [False, False, True], "the project's own rate is not its"
     assert not refused(own)
 
 
 def test_a_client_of_an_issuer_takes_nothing_from_a_client_token_of_its_name() -> None:
-    limits = Limits({**LIMITS, "clients": {}}, [], SharedWindows)
+    judge = Judge(None, Limits({**LIMITS, "clients": {}}, [], SharedWindows))
 
     def refused(who: Caller) -> bool:
-        return asyncio.run(limits.refusal({CALLER: who}, Target("add", is_tool=True), ())) is not None
+        return asyncio.run(judge.refusal({CALLER: who}, call("add"), None)) is not None
 
     assert [refused(Caller("cursor", by_oauth=True)) for _ in range(3)] == [False, False, True]
     assert not refused(Caller("cursor"))

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import json
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ import pytest
 
 from homeport_runtime.asgi import Headers, Receive, Scope, Send, send_json
 from homeport_runtime.guard.access import Access, ClientToken
+from homeport_runtime.guard.auth import ClientTokens
 from homeport_runtime.guard.caller import CALLER, Caller
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.judge import Judge
 from homeport_runtime.guard.limits import Limits
 from homeport_runtime.guard.names import Names
-from homeport_runtime.guard.scopes import Target
+from homeport_runtime.guard.scopes import Scopes, Target
 from homeport_runtime.guard.windows import SharedWindows
 from homeport_runtime.protocol.messages import MAX_BODY
 from homeport_runtime.protocol.probe import call_app
@@ -170,6 +172,81 @@ def test_the_server_gets_the_message_that_was_judged(path: str) -> None:
     assert server.bodies == [b'{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"add"}}']
 
 
+@pytest.mark.parametrize("path", ["/mcp", "/api/mcp"])
+def test_what_can_be_read_in_one_way_is_passed_on_as_it_came(path: str) -> None:
+    server, said = Server(), json.dumps(call("other", text="a: b", deep=[{"x": 1}, {"x": 2}]), indent=2).encode()
+    assert server.status(said, "reader", path) == 200
+    assert server.bodies == [said]
+
+
+@pytest.mark.parametrize("path", ["/mcp", "/api/mcp"])
+@pytest.mark.parametrize(
+    ("arguments", "judged"),
+    [
+        (b'{"a":1,"a":2}', b'{"a":2}'),
+        (b'[{"b":{"a":1,"c":3,"a":2}}]', b'[{"b":{"a":2,"c":3}}]'),
+        (rb'{"a":1,"\u0061":2}', b'{"a":2}'),
+        (rb'{"a":"\u002f"}', b'{"a":"/"}'),
+        ('{"a":"é"}'.encode(), rb'{"a":"\u00e9"}'),
+        (b'{"a":"\xed\xa0\x80"}', rb'{"a":"\ud800"}'),
+    ],
+)
+def test_what_a_decoder_could_read_otherwise_is_written_anew(path: str, arguments: bytes, judged: bytes) -> None:
+    server = Server()
+    before, after = json.dumps(call("other"), separators=(",", ":")).encode().split(b"{}")
+    assert server.status(before + arguments + after, "reader", path) == 200
+    assert server.bodies == [before + judged + after]
+
+
+def test_a_message_in_another_encoding_is_written_anew() -> None:
+    server, said = Server(), json.dumps(call("other"), separators=(",", ":"))
+    sent = [said.encode("utf-16"), said.encode("utf-16-le"), said.encode("utf-8-sig"), f" {said}\n".encode()]
+    assert [server.status(each, "reader") for each in sent] == [200] * 4
+    assert server.bodies == [said.encode()] * 4
+
+
+def test_what_one_caller_may_is_not_what_another_may() -> None:
+    """Of the same client, after the judge has got to know the call."""
+    judge = Judge(Scopes.read(SCOPES), None)
+
+    def may(message: JSON, *granted: str) -> bool:
+        scope: Scope = {"path": "/mcp", "headers": [], CALLER: Caller("client", None, frozenset(granted))}
+        return asyncio.run(judge.refusal(scope, message, None)) is None
+
+    for _ in range(2):
+        assert may(call("add"), "write")
+        assert not may(call("add"), "read")
+        assert may(call("resource:x://s/1"), "read"), "a tool"
+        assert not may(read("x://s/1"), "read")
+        assert may(read("x://s/1"), "admin")
+        assert not may(call("drop"), "write", "admin")
+
+
+def test_a_token_ends_also_after_it_was_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    hashed = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("one", "two")}
+    tokens = ClientTokens((ClientToken(hashed["one"], "a", expires_at=2000.0), ClientToken(hashed["two"], "b")))
+
+    def client(authorization: str) -> str | None:
+        found = tokens.caller({"headers": [(b"authorization", authorization.encode())]})
+        return found.client if found is not None else None
+
+    for _ in range(2):
+        assert [client(f"Bearer {token}") for token in ("one", "two", "on", "onetwo", "")] == [
+            "a",
+            "b",
+            None,
+            None,
+            None,
+        ]
+        assert [client("bearer  one "), client("one"), client("Basic one")] == ["a", None, None]
+        assert tokens.take_used() == sorted(hashed.values())
+    now[0] = 2000.0
+    assert [client("Bearer one"), client("Bearer two")] == [None, "b"]
+    assert tokens.take_used() == [hashed["two"]]
+
+
 def test_what_else_an_app_takes_is_left_alone() -> None:
     server, rows = Server(), [{"amount": 1}, {"amount": 2}]
     form = b"a=1&b=2"
@@ -223,20 +300,21 @@ def test_a_limit_that_cannot_be_counted_ends_no_service(
     def lock(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("fcntl.lockf", lock)
-    target = Target("add", is_tool=True)
-    assert {asyncio.run(limits.refusal({"type": "http", "headers": []}, target, ())) for _ in range(5)} == {None}
+    monkeypatch.setattr("fcntl.flock", lock)
+    scope: Scope = {"type": "http", "headers": []}
+    buckets = limits.buckets(scope, Target("add", is_tool=True), ())
+    assert {asyncio.run(limits.refusal(scope, buckets)) for _ in range(5)} == {None}
     assert "a call was not counted under [limits]: [Errno 37] No locks available" in capfd.readouterr().out
     with pytest.raises(OSError, match="No locks"):
         SharedWindows([], tmp_path / "others")
 
 
 def test_who_signs_in_has_no_more_calls_with_more_clients() -> None:
-    limits = Limits(LIMITS, [], SharedWindows)
+    judge = Judge(None, Limits(LIMITS, [], SharedWindows))
 
     def refused(client: str, user: str) -> bool:
         scope = {CALLER: Caller(client, user, by_oauth=True)}
-        return asyncio.run(limits.refusal(scope, Target("add", is_tool=True), ())) is not None
+        return asyncio.run(judge.refusal(scope, call("add"), None)) is not None
 
     assert [refused(f"client-{number}", "alice") for number in range(3)] == [False, False, True]
     assert not refused("client-0", "bob")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -150,12 +151,12 @@ def test_refusal_asks_for_what_is_there_and_what_is_needed_and_is_reported() -> 
     scope = request(token=signed())
     caller = by.caller(scope)
     assert caller is not None
-    ((_, value),) = by.forbidden(scope, caller, ["expense:write"])
+    ((_, value),) = asyncio.run(by.forbidden(scope, caller, ["expense:write"]))
     assert value.decode() == (
         'Bearer error="insufficient_scope", scope="expense:read expense:write", '
         f'resource_metadata="{URL}/.well-known/oauth-protected-resource/mcp"'
     )
-    by.forbidden(scope, caller, ["expense:write"])
+    asyncio.run(by.forbidden(scope, caller, ["expense:write"]))
     assert refused == ["grant"], "a caller that goes on costs the control plane nothing more"
 
 
@@ -183,5 +184,5 @@ def test_a_scope_that_no_header_can_say_is_left_out_of_the_challenge() -> None:
     """Another authorization server may call a role what it likes."""
     by, scope = guard(), request(token=signed())
     caller = Caller("claude", "alice", frozenset(("Prüfer", "審計", 'a"b', "a\\b", "a\x00b", "plain")), by_oauth=True)
-    ((_, value),) = by.forbidden(scope, caller, ["expense:write"])
+    ((_, value),) = asyncio.run(by.forbidden(scope, caller, ["expense:write"]))
     assert b'scope="plain expense:write"' in value

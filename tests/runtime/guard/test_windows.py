@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable
@@ -28,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def take(counted: SharedWindows, *buckets: Bucket) -> tuple[int, float]:
-    return asyncio.run(counted.take(buckets))
+    return counted.take(buckets)
 
 
 def test_the_eleventh_waits_until_the_first_is_a_minute_old(clock: Callable[[float], None]) -> None:
@@ -65,6 +64,23 @@ def test_more_clients_than_there_is_room_for_forget_the_one_that_called_longest_
     assert take(counted, Bucket(0, "new"))[1] == 0.0
     assert take(counted, Bucket(0, "1"))[1] > 0
     assert take(counted, Bucket(0, "0"))[1] == 0.0
+
+
+def test_a_place_that_another_process_has_given_away_is_not_counted_in(
+    tmp_path: Path, clock: Callable[[float], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(windows, "MOST_CLIENTS", windows.FEWEST_CLIENTS)
+    here, there = (SharedWindows([Rate(2, 60.0)], tmp_path / "windows") for _ in range(2))
+    first = Bucket(0, "first")
+    for _ in range(2):
+        assert take(here, first)[1] == 0.0
+    assert take(here, first)[1] > 0, "where its window is, is known"
+    others = [Bucket(0, str(number)) for number in range(windows.FEWEST_CLIENTS)]
+    for other in others:
+        clock(1)
+        assert take(there, other)[1] == 0.0
+    assert take(here, first)[1] == 0.0, "it begins anew"
+    assert [take(there, other)[1] > 0 for other in others[1:] for _ in range(2)] == [False, True] * (len(others) - 1)
 
 
 def test_processes_share_a_window_and_never_allow_more(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ frames.
 from __future__ import annotations
 
 import asyncio
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -94,6 +95,39 @@ def test_the_traceback_has_the_persons_frames_only(tmp_path: Path) -> None:
     assert error.message.startswith("tested_server.py raised JSONDecodeError")
     files = [line.strip() for line in error.trace.splitlines() if line.strip().startswith("File")]
     assert files == ['File "tested_server.py", line 1, in <module>', 'File "helper_one.py", line 3, in <module>']
+
+
+# A library, which is not in the project's folder, and what is said to do about what it raises.
+OF_A_LIBRARY = [
+    ("import absent_package", "uvx --with absent_package PACKAGE"),
+    ("raise ModuleNotFoundError('No', name='mcp.server.fastmcp')", "uvx --with mcp<2 PACKAGE"),
+    ("from json import absent", "pypi:PACKAGE==VERSION"),
+    ("def", "pypi:PACKAGE==VERSION"),
+    ("raise RuntimeError('no VAULT_TOKEN')", "--env KEY=VALUE"),
+]
+
+
+@pytest.mark.parametrize(("source", "hint"), OF_A_LIBRARY)
+def test_what_a_library_raises_is_no_fault_of_the_persons_files(tmp_path: Path, source: str, hint: str) -> None:
+    (tmp_path / "library.py").write_text(source)
+    with pytest.raises(ServerError) as caught, explaining("program", tmp_path / "app", "before it served"):
+        runpy.run_path(str(tmp_path / "library.py"))
+    assert hint in str(caught.value.hint)
+
+
+def test_a_reason_is_not_said_twice(tmp_path: Path) -> None:
+    with pytest.raises(ServerError) as caught, explaining("program", tmp_path, "before it served"):
+        raise RuntimeError("no VAULT_TOKEN")
+    assert caught.value.trace == ""
+
+
+def test_settings_that_are_missing_are_to_be_set(tmp_path: Path) -> None:
+    """pydantic-settings is a package whose frames stand between the person's own and the error."""
+    package = tmp_path / "packages" / "pydantic_settings" / "main.py"
+    package.parent.mkdir(parents=True)
+    package.write_text("raise ValueError('api_key')\n")
+    error = refused(tmp_path, f"import runpy\n\nrunpy.run_path({str(package)!r})\n")
+    assert "--env KEY=VALUE" in str(error.hint)
 
 
 def test_chains_are_kept(tmp_path: Path) -> None:

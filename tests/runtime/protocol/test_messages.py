@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from homeport_runtime.protocol.messages import (
     BodyTooLarge,
     ClientGoneError,
     declared_length,
+    decoded,
     parse,
     read_body,
     replay,
@@ -53,8 +55,33 @@ def test_a_client_that_goes_away_is_no_message(parts: list[bytes]) -> None:
     ("value", "length"), [(b"12", 12), (b"-1", 0), (b"x", 0), (b"", 0), (str(MAX_BODY + 1).encode(), MAX_BODY + 1)]
 )
 def test_the_length_that_a_request_declares(value: bytes, length: int) -> None:
-    assert declared_length({"headers": [(b"content-length", value)]}) == length
-    assert declared_length({"headers": []}) == 0
+    assert declared_length({b"content-length": value}) == length
+    assert declared_length({}) == 0
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": "é", "b": [1, 2.5, NaN]}'.encode(),
+        b' {"a": 1}\n',
+        '\ufeff{"a": 1}'.encode(),
+        '{"a": 1}'.encode("utf-16-le"),
+        b'"a\x00"',
+        b"1\x00",
+        b'{"a": "\xed\xa0\x80"}',
+        b'{"a": 1, "a": 2}',
+        b'{"a": 1}{"b": 2}',
+        b'{"a": "\xff"}',
+        b"[" * 50_000,
+        b"",
+    ],
+)
+def test_a_body_is_decoded_as_json_decodes_it(body: bytes) -> None:
+    try:
+        expected = json.loads(body)
+    except (ValueError, RecursionError):
+        expected = None
+    assert repr(decoded(body)) == repr(expected)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -96,13 +97,19 @@ def server(app: Path) -> Any:
 
 @pytest.fixture
 def written(app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """Returns the errors of the records that are written in this process."""
+    """Returns the errors of the records that the test's own thread writes."""
     found: list[dict[str, Any]] = []
+    own = threading.get_ident()
 
     def keep(record: str) -> None:
         assert len(record.encode()) <= MAX_RECORD
-        found.append(json.loads(record)["error"])
+        # What other tests have left running in this process may fail meanwhile.
+        if threading.get_ident() == own:
+            found.append(json.loads(record)["error"])
 
+    # Whatever else this process has imported, and wherever it is: both decide whose code a frame is.
+    monkeypatch.delitem(sys.modules, "mcp", raising=False)
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(error_records, "write_record", keep)
     monkeypatch.setattr(error_records, "_writing", [])
     monkeypatch.setattr(threading, "excepthook", lambda _ended: None)

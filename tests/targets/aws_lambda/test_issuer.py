@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,27 @@ def test_an_issuer_that_is_down_later(identity: Identity) -> None:
     identity.is_broken = True
     assert not allows(access, identity.token(OWN, LATER, kid="later"))
     assert allows(access, identity.token(OWN)), "it goes on with the keys that it has"
+
+
+def test_a_sign_in_that_has_ended_at_a_platform(identity: Identity, task: Path) -> None:
+    said = json.loads((task / FILE_NAME).read_bytes())
+    (task / FILE_NAME).write_text(json.dumps({**said, "is_platform": True}))
+    identity.ended = ["ended"]
+    access = LambdaAccess()
+    guard = authenticator(access.access)
+    assert guard
+
+    def believes(token: str) -> bool:
+        event = make_event("POST", "/mcp", {"authorization": f"Bearer {token}"}, b"{}")
+        return guard.caller(read_request(event)[0]) is not None
+
+    now = int(time.time())
+    assert believes(identity.token(NAME, jti="ended", iat=now)), "as of a minute ago"
+    old = identity.token(NAME, jti="ended", iat=now - 61)
+    assert (identity.fetched, believes(old), identity.fetched) == (0, False, 1)
+    assert not allows(access, old)
+    assert believes(identity.token(NAME, jti="another", iat=now - 61))
+    assert identity.fetched == 1, "once a minute at most"
 
 
 @pytest.mark.usefixtures("task")

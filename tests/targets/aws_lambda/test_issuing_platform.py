@@ -61,6 +61,7 @@ def test_a_function_whose_callers_sign_in_at_a_platform(
 
     alice = signed_in(issuer, mcp, "alice@company.com", "tools:read tools:add")
     assert [call("whoami", alice.access_token), call("add", alice.access_token)] == [200, 403], "as [auth.users] says"
+    assert alice.refresh() == (400, "invalid_grant"), "the platform has heard of it when the function answers"
     owner = signed_in(issuer, mcp, "owner", "tools:read tools:add")
     assert call("add", owner.access_token) == 200
     with pytest.raises(CommandFailedError):
@@ -71,7 +72,7 @@ def test_a_function_whose_callers_sign_in_at_a_platform(
     assert alice.refresh() == (200, None)
     issuer.run("platform", "resource", "remove", added["name"])
     assert alice.refresh() == (400, "invalid_grant")
-    assert call("whoami", alice.access_token) == 200, "until it expires"
+    assert call("whoami", alice.access_token) == 200, "for a minute"
     done = Command(["destroy", "signed", "--yes", "--json"], cwd=project, env=laptop.environment).wait(120)
     assert done.returncode == 0, done.stderr
     assert issuer.run("platform", "resource", "list")["resources"] == []

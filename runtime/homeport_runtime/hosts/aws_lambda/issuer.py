@@ -17,4 +17,5 @@ def with_issuer(access: Access, task: Path, urls: Sequence[str]) -> Access:
     said = read_issuer(task)
     if said is None:
         return access
-    return Access(access.tokens, {**said, "urls": urls}, IssuerKeys(said["jwks_uri"]).renewed)
+    keys = IssuerKeys(said["jwks_uri"])
+    return Access(access.tokens, {**said, "urls": urls}, keys.renewed, keys.ended)

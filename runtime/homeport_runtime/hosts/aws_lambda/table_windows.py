@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import time
 from collections.abc import Sequence
@@ -21,14 +20,13 @@ class TableWindows:
     Between two such windows up to twice as many calls pass as one allows. Each call takes one write for each rate.
     """
 
+    waits = True
+
     def __init__(self, table: Table, rates: Sequence[Rate]) -> None:
         self._table = table
         self._rates = tuple(rates)
 
-    async def take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
-        return await asyncio.to_thread(self._take, buckets)
-
-    def _take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
+    def take(self, buckets: Sequence[Bucket]) -> tuple[int, float]:
         now = time.time()
         try:
             for bucket in buckets:

@@ -49,7 +49,7 @@ class CutOffCalls:
         """Yields the texts of each call, the id of its request, and when that came."""
         for slot in range(SLOTS):
             said = os.pread(self._descriptor, SLOT_BYTES, slot * SLOT_BYTES).partition(b"\0")[0]
-            # A call that is audited has two records here.
+            # Other operations have records of other kinds.
             if not said.startswith(b'{"time":'):
                 continue
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import closing
 
 import pytest
@@ -32,7 +31,7 @@ def test_instances_count_together_until_the_minute_is_over(dynamodb: DynamoDB, m
     instances = [TableWindows(table, RATES) for table in tables]
 
     def take(*buckets: Bucket) -> list[tuple[int, float]]:
-        return [asyncio.run(each.take(buckets)) for each in instances]
+        return [each.take(buckets) for each in instances]
 
     assert take(Bucket(0, "a")) == [(0, 0.0), (0, 0.0)]
     now[0] += 15
@@ -46,4 +45,4 @@ def test_instances_count_together_until_the_minute_is_over(dynamodb: DynamoDB, m
 
 def test_a_table_that_cannot_be_asked_is_an_error_that_lets_the_call_pass() -> None:
     with closing(Table("no-such-table")) as table, pytest.raises(OSError, match="ResourceNotFound"):
-        asyncio.run(TableWindows(table, RATES).take([Bucket(0, "a")]))
+        TableWindows(table, RATES).take([Bucket(0, "a")])

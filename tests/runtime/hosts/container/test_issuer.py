@@ -60,6 +60,34 @@ def test_a_key_that_is_wanted_is_fetched_and_no_sooner_than_allowed(
     assert told["oauth"]["jwks"][-1]["kid"] == "later"
 
 
+def test_a_sign_in_that_has_ended_is_told(identity: Identity) -> None:
+    identity.ended = []
+    keys = identity.keys[:3]
+    found = IssuerWatch(identity.place, {"tokens": [], "oauth": {"jwks": keys, "is_platform": True}})
+    changed = threading.Event()
+    found.start(changed.set)
+    wait_for(lambda: identity.fetched == 1)
+    assert found.take_changed() is None, "there is nothing new"
+    identity.ended = ["grant"]
+    again = IssuerWatch(identity.place, {"tokens": [], "oauth": {"jwks": keys, "is_platform": True}})
+    again.start(changed.set)
+    assert changed.wait(DEADLINE_S)
+    told = again.take_changed()
+    assert told is not None
+    assert told["oauth"]["ended"] == ["grant"]
+
+
+def test_a_platform_is_asked_each_minute_and_another_issuer_each_hour(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(issuer, "AGAIN_S", 0.0)
+    monkeypatch.setattr(issuer, "ENDED_S", 0.01)
+    watch(identity, identity.keys[:3])
+    wait_for(lambda: identity.fetched == 1)
+    IssuerWatch(identity.place, {"oauth": {"jwks": [], "is_platform": True}}).start(lambda: None)
+    wait_for(lambda: identity.fetched > 5)
+
+
 def test_an_issuer_that_is_down_leaves_the_keys_of_before(
     identity: Identity, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
