@@ -5,7 +5,8 @@ wake     from no worker to the first answered tools/call: by a fork in a contain
 cpu      processor time of a call with 16 connections: that of all the container's processes, or of the zygote outside,
          its keeper and its workers, and that of the control plane, which writes the log; by `docker run` that of its
          processes, of docker-proxy, and of the engine, which writes the log there. All have the same Python, and no
-         worker starts or ends meanwhile.
+         worker starts or ends meanwhile. Each round has new processes: one may need 7 % more for the same calls than
+         another of the same program, by where its memory lies.
 memory   PSS of the container in which nothing runs but its zygote, and of the zygote outside with its keeper
 import   processor time of `import fastmcp` in the image, and without its bytecode; the base has no bytecode of Python's
          own modules, as Docker's official images, and the image brings it
@@ -21,10 +22,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import signal
 import statistics
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,8 +43,8 @@ from .harness import Platform, folder, free_port, in_turn, platform, show, show_
 from .processes import descendants, parent, processor_seconds, proportional_size
 from .throughput import CONNECTIONS, measure, split_processors
 
-# By name the port, and what finds the processes that work for its calls.
-Sides = dict[str, tuple[int, Callable[[], list[int]]]]
+# By name what starts its processes anew, for as long as the block is entered: the port, and who works for its calls.
+Sides = Mapping[str, Callable[[], contextlib.AbstractContextManager[tuple[int, list[int]]]]]
 CONTAINED, PROCESS, PUBLISHED = "contained", "process", "published"
 CONFIG = '[auth]\nmode = "none"\n[scaling]\nidle_s = {idle_s}\n[deployment.container]\nbase = "{base}"\n'
 IMPORT = f"""
@@ -140,17 +143,33 @@ def wake(running: Platform, engine: Engine, ports: dict[str, int], rounds: int) 
     show_ratio("container wake, by container start and import", median_of(found["started"], found[CONTAINED]), ">= 20")
 
 
+@contextlib.contextmanager
+def contained(running: Platform, engine: Engine, port: int) -> Iterator[tuple[int, list[int]]]:
+    engine.container().remove(force=True)
+    wait_for_answer(port)
+    yield port, [*engine.processes(engine.container()), running.process]
+
+
+@contextlib.contextmanager
+def by_process(running: Platform, port: int) -> Iterator[tuple[int, list[int]]]:
+    control = running.process
+    for each in descendants(control)[1:]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+    wait_for_answer(port)
+    yield port, descendants(control)
+
+
 def cpu(sides: Sides, rounds: int, seconds: float) -> None:
     processor = split_processors()
     found: dict[str, list[float]] = {name: [] for name in sides}
     for number in range(rounds):
         for name in in_turn(sides, number):
-            port, processes = sides[name]
-            measure(port, STATELESS, CONNECTIONS, seconds / 4, processor)
-            working = processes()
-            before = sum(map(processor_seconds, working))
-            calls = measure(port, STATELESS, CONNECTIONS, seconds, processor)["calls"]
-            found[name].append((sum(map(processor_seconds, working)) - before) / calls * 1000)
+            with sides[name]() as (port, working):
+                measure(port, STATELESS, CONNECTIONS, seconds / 4, processor)
+                before = sum(map(processor_seconds, working))
+                calls = measure(port, STATELESS, CONNECTIONS, seconds, processor)["calls"]
+                found[name].append((sum(map(processor_seconds, working)) - before) / calls * 1000)
     show("".join(f"cpu {name} {statistics.median(each):.2f} ms  " for name, each in found.items()))
     show_ratio("container cpu of a call, by the process target", median_of(found[CONTAINED], found[PROCESS]), "<= 1.05")
     show_ratio("container cpu of a call, by docker run", median_of(found[CONTAINED], found[PUBLISHED]), "<= 0.95")
@@ -223,14 +242,12 @@ def main() -> None:
             running.run("image", str(server), "--output", str(root / "layout"))
             image = engine.load(root / "layout", root)
             bytecode(engine, image, options.rounds)
-            with engine.published(image) as (port, processes):
-                control = running.process
-                sides: Sides = {
-                    CONTAINED: (ports[CONTAINED], lambda: [*engine.processes(engine.container()), control]),
-                    PROCESS: (ports[PROCESS], lambda: descendants(control)),
-                    PUBLISHED: (port, lambda: processes),
-                }
-                cpu(sides, options.rounds, options.seconds)
+            sides: Sides = {
+                CONTAINED: lambda: contained(running, engine, ports[CONTAINED]),
+                PROCESS: lambda: by_process(running, ports[PROCESS]),
+                PUBLISHED: lambda: engine.published(image),
+            }
+            cpu(sides, options.rounds, options.seconds)
             load(running, server, root / "layout")
         running.run("destroy", CONTAINED, "--yes")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +11,8 @@ from ..asgi import ASGIApp, Message, Receive, Scope, Send
 # Tells the client to reconnect after so many milliseconds
 # (https://html.spec.whatwg.org/multipage/server-sent-events.html, "retry").
 RECONNECT_HINT = b"retry: 500\r\n\r\n"
+# The seconds after which a client that has heard nothing is not about to post, since it does so seldom.
+REST_S = 1.0
 
 
 class OpenStreams:
@@ -27,6 +30,18 @@ class OpenStreams:
         finally:
             self._streams.discard(stream)
 
+    async def end_at_rest(self) -> None:
+        """Ends the streams that nothing was said on for a while, and has each other one end with its next answer.
+
+        Just then its client does not post. Between two calls that follow each other one may be on its way already,
+        whose answer would find no stream.
+        """
+        rested = time.monotonic() - REST_S
+        for stream in list(self._streams):
+            stream.ends_with_answer = True
+            if not stream.is_busy() and stream.used_at < rested:
+                await stream.end()
+
     async def end_quiet(self) -> None:
         """Ends the streams on which nobody waits for an answer."""
         for stream in list(self._streams):
@@ -35,10 +50,14 @@ class OpenStreams:
 
 
 class Stream:
-    """Is one stream; while `is_busy` a client waits for an answer on it."""
+    """Is one stream; while `is_busy` a client waits for an answer on it. `used_at` is when something was last said on
+    it, by the monotonic clock.
+    """
 
     def __init__(self, receive: Receive, send: Send, is_busy: Callable[[], bool] = lambda: False) -> None:
         self.is_busy = is_busy
+        self.ends_with_answer = False
+        self.used_at = time.monotonic()
         self._receive = receive
         self._send = send
         self._flowing = False
@@ -54,7 +73,13 @@ class Stream:
         if message["type"] == "http.response.start":
             types = [bytes(value) for name, value in message["headers"] if name.lower() == b"content-type"]
             self._flowing = any(value.startswith(b"text/event-stream") for value in types)
+        self.used_at = time.monotonic()
         await self._send(message)
+
+    async def answered(self) -> None:
+        """Ends the stream after an answer, if it is to end with that and nobody waits for another."""
+        if self.ends_with_answer and not self.is_busy():
+            await self.end()
 
     def leave(self) -> None:
         """Tells the app, but not the client, that the stream has ended, since another worker continues it."""

@@ -46,6 +46,7 @@ class _Session:
     is_silent: bool = False
     leaves: bool = False
     _rest: bytes = b""
+    _answered: bool = False
 
     def is_busy(self) -> bool:
         return bool(self.waiting) or self.leaves
@@ -62,10 +63,16 @@ class _Session:
                 for answer in messages_in(line):
                     self._hear(answer, len(line))
 
+    def take_answered(self) -> bool:
+        """Tells whether a call was answered since it was asked last; after other answers, clients post more."""
+        answered, self._answered = self._answered, False
+        return answered
+
     def _hear(self, answer: Mapping[str, Any], size: int) -> None:
         answered = answer.get("id")
         record = self.waiting.pop(answered, None) if is_request_id(answered) else None
         if record is not None:
+            self._answered = True
             record.bytes_out = size
             record.finish(*(("error", answer) if failed(answer) else ("ok",)))
 
@@ -243,6 +250,8 @@ class StreamCalls:
                 session.read(body)
             if not (session.is_silent and message.get("more_body")):
                 await send(message)
+            if session.take_answered():
+                await session.stream.answered()
 
         session.stream = Stream(receive, watched, session.is_busy)
         try:

@@ -32,6 +32,8 @@ DRAIN_S = 30.0
 ORPHAN_DRAIN_S = 2.0
 # The seconds in which connections without a request may still bring one, once the worker drains.
 GRACE_S = 0.3
+# The seconds in which streams to which messages may be on their way are not ended.
+REST_WAIT_S = 3.0
 # The seconds from the end of the last request to the end of the process.
 EXIT_S = 5.0
 # The seconds between reports while there are requests, between reports without, and for handing connections to a new
@@ -220,12 +222,14 @@ class HTTPServer:
     async def _end_streams(self, replicas: ReplicaRelay) -> float:
         """Ends each stream once nobody waits for an answer on it, while other replicas can still hand messages on.
 
-        Returns how many seconds it took, at most DRAIN_S - ORPHAN_DRAIN_S and a moment.
+        For REST_WAIT_S it waits until its client is not about to post. Returns how many seconds it took, at
+        most DRAIN_S - ORPHAN_DRAIN_S and a moment.
         """
-        began = time.monotonic()
-        while self._app.guard.streams.are_open and time.monotonic() < began + DRAIN_S - ORPHAN_DRAIN_S:
+        began, streams = time.monotonic(), self._app.guard.streams
+        while streams.are_open and time.monotonic() < began + DRAIN_S - ORPHAN_DRAIN_S:
             if not replicas.is_delivering:
-                await self._app.guard.streams.end_quiet()
+                is_early = time.monotonic() < began + REST_WAIT_S
+                await (streams.end_at_rest() if is_early else streams.end_quiet())
             await asyncio.sleep(0.01)
         return time.monotonic() - began
 

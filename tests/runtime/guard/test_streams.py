@@ -10,12 +10,14 @@ from contextlib import contextmanager
 import pytest
 
 from homeport_runtime.asgi import Message, Receive, Scope, Send
+from homeport_runtime.guard import open_streams
 from homeport_runtime.guard.access import Access, ClientToken
 from homeport_runtime.guard.open_streams import OpenStreams
 from homeport_runtime.guard.streams import StreamCalls
+from homeport_runtime.guard.watched import Watched
 from homeport_runtime.protocol.messages import MAX_BODY
 
-from ..conftest import JSON, Reply, call, message, wait_for
+from ..conftest import DEADLINE_S, JSON, Reply, call, message, wait_for
 from ..workers import Worker, Workers
 
 KINDS = ["fastmcp2", "fastmcp4", "mcp1_fastmcp", "mcp1_lowlevel", "mcp2_lowlevel", "mcp2_mcpserver"]
@@ -116,6 +118,84 @@ def test_nothing_is_kept_of_a_stream_that_broke() -> None:
     with pytest.raises(OSError, match="gone"):
         asyncio.run(streams.follow(app, {}, receive, send, OpenStreams(), None))
     assert not streams._sessions
+
+
+class Call(Watched):
+    message_id = 7
+
+    def _write(self, _status: str, _answer: object) -> None:
+        pass
+
+
+def test_a_stream_in_use_ends_with_an_answer_and_not_while_a_message_may_be_on_its_way() -> None:
+    sent: list[Message] = []
+
+    async def send(part: Message) -> None:
+        sent.append(part)
+
+    async def run() -> None:
+        calls, streams, answers = StreamCalls(), OpenStreams(), asyncio.Event()
+
+        async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+            head = [(b"content-type", b"text/event-stream")]
+            await send({"type": "http.response.start", "status": 200, "headers": head})
+            event = b"event: endpoint\r\ndata: /messages/?session_id=abc\r\n\r\n"
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+            await answers.wait()
+            answer = b'data: {"jsonrpc":"2.0","id":7,"result":{}}\r\n\r\n'
+            await send({"type": "http.response.body", "body": answer, "more_body": True})
+            await receive()
+
+        async def nothing() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        following = asyncio.ensure_future(calls.follow(app, {}, nothing, send, streams, None))
+        while len(sent) < 2:
+            await asyncio.sleep(0)
+        await streams.end_at_rest()
+        assert sent[-1]["more_body"], "its client has just heard something, and may have posted"
+        posted: Scope = {"query_string": b"session_id=abc", "headers": []}
+        calls.post(posted, b"", call("add", request_id=7), send)
+        calls.expect(posted, Call())
+        answers.set()
+        await asyncio.wait_for(following, DEADLINE_S)
+
+    asyncio.run(run())
+    assert [part.get("more_body") for part in sent] == [None, True, True, False]
+    assert b'"id":7' in sent[2]["body"]
+
+
+def test_a_stream_at_rest_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_streams, "REST_S", -1.0)
+    sent: list[Message] = []
+
+    async def send(part: Message) -> None:
+        sent.append(part)
+
+    async def run() -> None:
+        streams = OpenStreams()
+        disconnected = asyncio.Event()
+
+        async def app(_scope: Scope, receive: Receive, send: Send) -> None:
+            head = [(b"content-type", b"text/event-stream")]
+            await send({"type": "http.response.start", "status": 200, "headers": head})
+            assert (await receive())["type"] == "http.disconnect"
+            disconnected.set()
+
+        async def nothing() -> Message:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        held = asyncio.ensure_future(streams.hold(app, {}, open_streams.Stream(nothing, send)))
+        while not sent:
+            await asyncio.sleep(0)
+        await streams.end_at_rest()
+        await asyncio.wait_for(held, DEADLINE_S)
+        assert disconnected.is_set()
+
+    asyncio.run(run())
+    assert sent[-1]["more_body"] is False
 
 
 @pytest.mark.parametrize("order", [("jsonrpc", "id", "method", "params"), ("method", "params", "jsonrpc", "id")])
