@@ -95,4 +95,4 @@ def test_what_an_engine_shows_of_it(docker: Docker, layout: Path, tmp_path: Path
     assert inspected["Config"]["User"] == "65532:0"
     assert inspected["Config"]["Healthcheck"]["Test"][0] == "CMD"
     history = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image).splitlines()
-    assert [line.partition(":")[0] for line in history] == ["homeport", "homeport", "homeport", "CMD", "debian"]
+    assert [line.partition(":")[0] for line in history] == [*["homeport"] * 4, "CMD", "debian"]
