@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
+from homeport_runtime.protocol.messages import read_text
+
 from ..api.audit_entry import Result
 from ..records import MAX_MS, MAX_TIME, is_number
 
@@ -17,7 +19,7 @@ MAX_SCOPES = 64
 # The bytes of what says who called what that are remembered, since few callers make most calls.
 MAX_KNOWN = 4096
 RESULTS = get_args(Result)
-_DECODER = json.JSONDecoder()
+_DECODE = json.JSONDecoder().raw_decode
 
 
 class Entry(NamedTuple):
@@ -55,20 +57,9 @@ def read_audited(who: bytes, arguments: bytes) -> Audited | None:
     if said is None:
         return None
     try:
-        return Audited(said, _decoded(arguments.decode()) if len(who) + len(arguments) <= MAX_LINE else None)
+        return Audited(said, read_text(arguments, _DECODE) if len(who) + len(arguments) <= MAX_LINE else None)
     except (ValueError, RecursionError):
         return None
-
-
-def _decoded(text: str) -> Any:
-    """Returns the value that a text is as JSON, in a third of the time of `json.loads` for a short one.
-
-    Raises ValueError if it is none.
-    """
-    value, end = _DECODER.raw_decode(text)
-    if end < len(text):
-        raise ValueError
-    return value
 
 
 def _read_who(said: bytes) -> Entry | None:

@@ -24,7 +24,7 @@ from .manifest import bundle_hash
 from .model import ISSUER_REQUIREMENTS, Bundle, Interpreter, Layer, Lock, Requirements, Source
 from .node import build_app, find_program, lock_packages, with_packages
 from .package import OwnPackage, own_package
-from .program_package import is_known, may_write_beside_itself, program_package, remember, writes_beside_itself
+from .program_package import program_package, remember, writes_beside_itself, writing_package
 from .programs import program_of
 from .requirements import resolve_requirements
 from .runtime import store_runtime
@@ -184,10 +184,8 @@ def _bundle(
         installed = replace(installed, project=project)
     package = own_package(project, [file.path for file in source.files], installed.interpreter, home.cache, note)
     program = project.program if not source.files else None
-    if program:
-        whole = program_package(program, installed.layer)
-        if may_write_beside_itself(whole) or is_known(program, installed.layer, home.cache):
-            package = whole
+    if program and (writing := writing_package(program, installed.layer, home.cache)):
+        package = writing
     try:
         return _inspected(home, stages, inspector, note, installed, source, package)
     except InspectError as error:
@@ -195,7 +193,7 @@ def _bundle(
             raise
     note("it writes beside its own code, and is served from the project's folder")
     remember(program, installed.layer, home.cache)
-    return _inspected(home, stages, inspector, note, installed, source, whole)
+    return _inspected(home, stages, inspector, note, installed, source, program_package(program, installed.layer))
 
 
 def _inspected(

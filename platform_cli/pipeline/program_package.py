@@ -47,6 +47,24 @@ def may_write_beside_itself(package: OwnPackage) -> bool:
     return False
 
 
+def writing_package(program: Program, layer: Layer, cache: Path) -> OwnPackage | None:
+    """Returns the package of `program` if it writes beside its own code, or looks as if it did so; else None.
+
+    The code of a layer never changes, and is searched once.
+    """
+    if is_known(program, layer, cache):
+        return program_package(program, layer)
+    searched = _remembered(program, layer, cache, "searched")
+    if searched.exists():
+        return None
+    package = program_package(program, layer)
+    if may_write_beside_itself(package):
+        remember(program, layer, cache)
+        return package
+    write_atomic(searched, b"")
+    return None
+
+
 def program_package(program: Program, layer: Layer) -> OwnPackage:
     """Returns the package of `program` as files of the app; it is empty if none of the layer's has the module."""
     # Imported late, since few programs need it.
@@ -69,8 +87,8 @@ def remember(program: Program, layer: Layer, cache: Path) -> None:
     write_atomic(_remembered(program, layer, cache), b"")
 
 
-def _remembered(program: Program, layer: Layer, cache: Path) -> Path:
-    return cache / "packages" / "beside" / f"{layer.hash[:32]}-{program.module}"
+def _remembered(program: Program, layer: Layer, cache: Path, what: str = "beside") -> Path:
+    return cache / "packages" / what / f"{layer.hash[:32]}-{program.module}"
 
 
 def _has(distribution: Distribution, program: Program) -> bool:

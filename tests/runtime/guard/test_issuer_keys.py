@@ -12,6 +12,7 @@ import pytest
 
 from homeport_runtime.guard import issuer_keys
 from homeport_runtime.guard.issuer_keys import IssuerKeys, verifying
+from tests.http_servers import serving
 
 KEY = {"kty": "RSA", "kid": "a", "n": "AQAB", "e": "AQAB"}
 
@@ -33,20 +34,16 @@ class Place:
                 self.end_headers()
                 self.wfile.write(place.body)
 
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/keys?v=1"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.handler = Handler
+        self.url = ""
 
 
 @pytest.fixture
 def place() -> Iterator[Place]:
     running = Place()
-    yield running
-    running.server.shutdown()
-    running.server.server_close()
+    with serving(running.handler) as url:
+        running.url = f"{url}/keys?v=1"
+        yield running
 
 
 def test_they_are_fetched_once_a_minute(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from homeport_runtime.asgi import Scope
 from homeport_runtime.guard import issuing_platform
 from homeport_runtime.guard.access import Access
 from homeport_runtime.guard.auth import Authenticator, authenticator
+from tests.http_servers import serving
 from tests.signin.identity import Identity, running_identity
 
 URL = "https://notes.example.com"
@@ -38,21 +39,16 @@ class Heard:
                 self.send_header("content-length", "0")
                 self.end_headers()
 
-            def log_message(self, *_arguments: object) -> None:
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.handler = Handler
+        self.url = ""
 
 
 @pytest.fixture
 def heard() -> Iterator[Heard]:
     running = Heard()
-    yield running
-    running.released.set()
-    running.server.shutdown()
-    running.server.server_close()
+    with serving(running.handler) as running.url:
+        yield running
+        running.released.set()
 
 
 @pytest.fixture(scope="module")
