@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -15,6 +17,7 @@ from click.testing import CliRunner
 from platform_cli import __version__, errors
 from platform_cli.__main__ import COMMANDS, EPILOG, cli, run
 from platform_cli.errors import HomeportError
+from tests.support import require
 
 # Modules that must not be loaded before a command needs them, since each costs more than the command.
 HEAVY = {"fastapi", "uvicorn", "starlette", "pydantic", "mcp", "rich", "httpx", "httpx2", "anyio"}
@@ -131,6 +134,29 @@ def test_an_argument_that_is_no_text(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, cwd=tmp_path, timeout=60, check=False)
     assert done.returncode == 2
     assert json.loads(done.stdout)["error"]["message"] == "\udcff.py does not exist"
+
+
+@pytest.mark.parametrize("words", [["deplyo"], ["deplyo", "--json"]])
+@pytest.mark.parametrize("how", ["reader gone", "closed", "full"])
+@pytest.mark.parametrize("which", [1, 2])
+def test_the_exit_code_does_not_depend_on_who_reads(words: list[str], how: str, which: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "platform_cli", *words]
+    if how == "closed":
+        command = ["sh", "-c", f'exec "$@" {which}>&-', "sh", *command]
+    with contextlib.ExitStack() as opened:
+        reader, gone = os.pipe()
+        os.close(reader)
+        opened.callback(os.close, gone)
+        streams = [opened.enter_context((tmp_path / "read").open("w+")) for _ in (1, 2)]
+        where: list[Any] = [*streams]
+        if how == "full":
+            require(Path("/dev/full").exists(), "/dev/full is Linux's")
+            where[which - 1] = opened.enter_context(Path("/dev/full").open("w"))
+        elif how == "reader gone":
+            where[which - 1] = gone
+        done = subprocess.run(command, stdout=where[0], stderr=where[1], cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in (tmp_path / "read").read_text()
 
 
 def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
