@@ -16,11 +16,14 @@ from click.testing import CliRunner
 
 from platform_cli import __version__, errors
 from platform_cli.__main__ import COMMANDS, EPILOG, cli, run
+from platform_cli.commands.output import Output
 from platform_cli.errors import HomeportError
 from tests.support import require
 
 # Modules that must not be loaded before a command needs them, since each costs more than the command.
 HEAVY = {"fastapi", "uvicorn", "starlette", "pydantic", "mcp", "rich", "httpx", "httpx2", "anyio"}
+
+START = "from platform_cli.start import main; main()"
 
 
 def homeport(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -202,7 +205,7 @@ def test_ctrl_c_while_a_server_does_not_answer() -> None:
         silent.listen()
         silent.settimeout(60)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/mcp"
-        command = [sys.executable, "-m", "platform_cli", "tools", url]
+        command = [sys.executable, "-c", START, "tools", url]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             connection, _address = silent.accept()
             process.send_signal(signal.SIGINT)
@@ -211,3 +214,36 @@ def test_ctrl_c_while_a_server_does_not_answer() -> None:
     assert process.returncode == 130
     assert "Traceback" not in err
     assert err.endswith("interrupted; what served before still does\n")
+
+
+def test_ctrl_c_while_the_command_line_is_imported() -> None:
+    interrupts = """
+import os, signal, sys
+
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "platform_cli.__main__":
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+sys.meta_path.insert(0, Interrupts())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", interrupts + START, "list"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_ctrl_c_again_while_the_first_is_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    monkeypatch.setattr(Output, "note", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    before = signal.getsignal(signal.SIGINT)
+    assert run(["list"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) == before
