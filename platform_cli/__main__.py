@@ -179,7 +179,16 @@ def _broken(error: OSError) -> HomeportError:
         return HomeportError(
             "the disk is full; what served before still does", hint="free some space, then run the command again"
         )
+    if isinstance(error, FileNotFoundError) and not _is_somewhere():
+        return InputError("the folder that you are in does not exist any more", hint="change into another one: `cd`")
     return HomeportError(str(error), hint="`homeport doctor` checks this machine")
+
+
+def _is_somewhere() -> bool:
+    try:
+        return bool(os.getcwd())  # noqa: PTH109
+    except FileNotFoundError:
+        return False
 
 
 def _failed(arguments: list[str], error: HomeportError) -> int:

@@ -162,6 +162,14 @@ def test_the_exit_code_does_not_depend_on_who_reads(words: list[str], how: str, 
     assert "Traceback" not in (tmp_path / "read").read_text()
 
 
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "platform_cli", "init", "--json"]
+    gone = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh", *command]
+    done = subprocess.run(gone, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "does not exist any more" in json.loads(done.stdout)["error"]["message"]
+
+
 def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = homeport("list", "--json", HOMEPORT_HOME=str(tmp_path / "file" / "home"))
