@@ -163,7 +163,9 @@ def run(arguments: list[str]) -> int:
         _note(error.format_message())
         code = InputError.exit_code
     except click.UsageError as error:
-        context = error.ctx.command_path if error.ctx else "homeport"
+        # Of an option without its value click does not say whose it is.
+        named = f"homeport {arguments[0]}" if arguments and arguments[0] in COMMANDS else "homeport"
+        context = error.ctx.command_path if error.ctx else named
         code = _failed(arguments, InputError(error.format_message(), hint=f"`{context} --help` shows what is expected"))
     except click.ClickException as error:
         code = _failed(arguments, InputError(error.format_message()))

@@ -68,6 +68,11 @@ def test_a_command_that_is_not_there(typed: str, meant: str, capsys: pytest.Capt
     assert said["hint"] == "`homeport --help` shows what is expected"
 
 
+def test_an_option_without_its_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["deploy", "server.py", "--name"]) == 2
+    assert "try: `homeport deploy --help`" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_command_has_help_that_fits_its_line(name: str) -> None:
     result = CliRunner().invoke(cli, [name, "--help"])
