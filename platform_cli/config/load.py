@@ -42,6 +42,9 @@ def load_project(path: str | Path, args: Sequence[str] = (), *, top: Path | None
     Raises ConfigError for a bad configuration, and SourceError for a bad path, a broken server file, or no clear
     choice.
     """
+    if not str(path):
+        # To `Path` that is the current folder, which nobody has named.
+        raise SourceError("the path is empty", hint="Is a variable of your shell unset? The folder here is `.`")
     try:
         return _load(str(path), tuple(args), top and top.resolve())
     except OSError as error:  # a folder that may not be read, a name too long, a current folder that is gone
@@ -169,9 +172,7 @@ def _locate(text: str) -> Typed:
         before, _, name = text.rpartition(":")
         path = Path(before)
         if not path.is_dir() and not name.isidentifier():
-            raise SourceError(
-                f"{text}: {name!r} is not the name of an object", hint=f"Try: homeport deploy {before}:mcp"
-            )
+            raise SourceError(f"{text}: {name!r} is not the name of an object", hint=f"homeport deploy {before}:mcp")
     if path.is_dir():
         return Typed(path.resolve(), None, name)
     if not exists(path):

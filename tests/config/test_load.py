@@ -149,6 +149,7 @@ def test_a_folder_that_leaves_a_doubt_is_refused(folder: Path, files: dict[str, 
         ("leaving.py", "leaving.py is outside the project folder"),
         ("pipe.py", "pipe.py is not a Python file"),
         ("x" * 5000, "File name too long"),
+        ("", "the path is empty"),
     ],
 )
 def test_a_bad_path_is_refused(folder: Path, typed: str, message: str) -> None:
