@@ -58,6 +58,19 @@ def test_nothing_fills_the_log(mode: str, arguments: object) -> None:
     assert len(Redaction(mode).text(arguments)) <= MAX_ARGUMENTS
 
 
+@pytest.mark.parametrize("mode", ["redacted", "full"])
+def test_what_is_kept_reads_as_it_was_sent(mode: str) -> None:
+    arguments = {
+        "text": 'ä "quoted" \\ \n \u2028 \x1e',
+        "numbers": [0, -1, 2**70, 1.5, 1e300],
+        "others": [True, False, None],
+        "empty": [{}, [], ""],
+        'odd "name"\n': {"a": [{"b": [1]}]},
+    }
+    for _ in range(2):
+        assert kept(Redaction(mode), arguments) == arguments
+
+
 def test_a_long_text_is_known_by_its_hash() -> None:
     cut = kept(Redaction("redacted"), {"a": "x" * (MAX_TEXT + 1)})["a"]
     assert cut.startswith("x" * MAX_TEXT + "... [1025 characters, sha256 ")
