@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from homeport_runtime.asgi import first_headers
 from homeport_runtime.guard.address import address_of
 from homeport_runtime.guard.names import Names
 from homeport_runtime.guard.windows import Bucket, Rate, SharedWindows
@@ -39,7 +40,8 @@ class Peers:
 
         Raises OAuthError if there are too many of the same address.
         """
-        address = address_of(request.scope, Names([urlsplit(self._issuer()).hostname or ""]))
+        names = Names([urlsplit(self._issuer()).hostname or ""])
+        address = address_of(request.scope, first_headers(request.scope), names)
         _, wait = self._windows.take([Bucket(_RATES.index(rate), network_of(address or "unknown"))])
         if wait:
             again = f"too many come from your address: try again in {math.ceil(wait)} seconds"

@@ -15,9 +15,8 @@ from ..asgi import Scope
 from ..protocol.jsonrpc import SERVER_ERROR
 from ..protocol.messages import MESSAGE
 from ..telemetry import RECORD, encode, write_record
-from .address import address_of
+from .address import ADDRESS
 from .caller import CALLER, RESULT, SCOPES_USED, Caller
-from .names import Names
 from .open_calls import OpenCalls
 from .redaction import Redaction
 from .refusals import RETRY_MS, Refusal
@@ -59,15 +58,14 @@ NO_ROOM = Refusal(
 class Audit:
     """Writes a record for each operation of a client, and for each request that is refused.
 
-    `arguments` and `redact` are as the project's [audit] has them, and `names` are the deployment's. Without `has_room`
-    no operation is to be passed on. With a `chain` this process binds the lines itself, and no platform does.
+    `arguments` and `redact` are as the project's [audit] has them. Without `has_room` no operation is to be passed on.
+    With a `chain` this process binds the lines itself, and no platform does.
     """
 
-    def __init__(self, names: Names, arguments: str, redact: Sequence[str], chain: AuditChain | None = None) -> None:
+    def __init__(self, arguments: str, redact: Sequence[str], chain: AuditChain | None = None) -> None:
         self._chain = chain
         self.has_room = True
         self.no_room = NO_ROOM
-        self._names = names
         self._redaction = Redaction(arguments, redact)
         self._strangers = PerMinute(STRANGERS)
         self._known: dict[tuple[object, ...], str] = {}
@@ -104,17 +102,22 @@ class Audit:
     def _beginning(self, scope: Scope, method: str, name: object) -> str:
         """Returns the fields that say who calls what, by which scopes and from where; few callers make most calls."""
         caller: Caller | None = scope.get(CALLER)
-        client, user = (caller.client, caller.user) if caller is not None else (None, None)
-        tool = None if name is None else shown(name)
         scopes: tuple[str, ...] = scope.get(SCOPES_USED, ())
-        address = address_of(scope, self._names)
-        key = (client, user, scopes, method, tool, address)
-        known = self._known.get(key)
+        address: str | None = scope.get(ADDRESS)
+        key = (caller, scopes, method, name, address) if isinstance(name, str) else None
+        known = self._known.get(key) if key is not None else None
         if known is None:
+            client, user = (caller.client, caller.user) if caller is not None else (None, None)
+            tool = None if name is None else shown(name)
             fields = {"client_id": client, "user_id": user, "scopes_used": scopes, "tool_name": tool}
             known = encode({**fields, "ip_address": address, "method": shown(method)})[1:-1]
             # A caller's own texts must not make this grow.
-            if caller is not None and len(method) <= MAX_SHOWN and len(self._known) < MAX_KNOWN:
+            if (
+                key is not None
+                and caller is not None
+                and len(method) + len(key[3]) <= MAX_SHOWN
+                and len(self._known) < MAX_KNOWN
+            ):
                 self._known[key] = known
         return known
 

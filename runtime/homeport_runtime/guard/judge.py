@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -49,7 +50,7 @@ class Judge:
         self._scopes = scopes
         self._limits = limits
         # By what a known caller may use something; few callers make most calls.
-        self._known: dict[tuple[object, ...], _Allowed] = {}
+        self._known: dict[tuple[Caller, Target], _Allowed] = {}
 
     @classmethod
     def of(
@@ -74,19 +75,22 @@ class Judge:
         if target is None:
             return None
         caller: Caller | None = scope.get(CALLER)
-        key = None if caller is None else (caller.client, caller.user, caller.scopes, caller.by_oauth, target)
-        allowed = self._known.get(key) if key is not None else None
+        allowed = self._known.get((caller, target)) if caller is not None else None
         if allowed is None:
             decided = await self._decided(scope, target, authenticator)
             if isinstance(decided, Refusal):
                 return decided
             allowed = decided
             # A caller's own texts must not make this grow.
-            if key is not None and len(target.name) <= MAX_NAME and len(self._known) < MAX_KNOWN:
-                self._known[key] = allowed
+            if caller is not None and len(target.name) <= MAX_NAME and len(self._known) < MAX_KNOWN:
+                self._known[caller, target] = allowed
         if self._scopes is not None:
             scope[SCOPES_USED] = allowed.needed
-        return await self._limits.refusal(scope, allowed.buckets) if self._limits is not None else None
+        if self._limits is None or not allowed.buckets:
+            return None
+        if self._limits.waits:
+            return await asyncio.to_thread(self._limits.refusal, scope, allowed.buckets)
+        return self._limits.refusal(scope, allowed.buckets)
 
     async def _decided(self, scope: Scope, target: Target, authenticator: Authenticator | None) -> Refusal | _Allowed:
         """Returns why nobody or not this caller may use `target`, or by what it may; only a caller's own members and

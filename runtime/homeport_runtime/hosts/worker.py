@@ -280,7 +280,7 @@ class Worker:
 
             settings = self._job.audit
             chain = _audit_chain(self._job)
-            server.app.guard.passing.audit = Audit(names, settings["arguments"], settings["redact"], chain)
+            server.app.guard.passing.audit = Audit(settings["arguments"], settings["redact"], chain)
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s, self._job.relay_key)
