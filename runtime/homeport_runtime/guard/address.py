@@ -23,9 +23,11 @@ def address_of(scope: Scope, headers: Mapping[bytes, bytes], names: Names) -> st
     values the last counts, which the nearest proxy has added.
     """
     peer = scope.get("client")
-    host, port = (str(peer[0]), peer[1]) if peer else (None, None)
+    if not peer:
+        return None
+    host = str(peer[0])
     # uvicorn puts what the header says in the place of a peer on this machine, with the port 0.
-    if FORWARDED not in headers or not (host in LOOPBACK or port == 0):
+    if FORWARDED not in headers or not (host in LOOPBACK or peer[1] == 0):
         return host
     requested = headers.get(b"host", b"").decode("latin-1")
     named = [bytes(value).decode("latin-1") for key, value in scope["headers"] if key == FORWARDED][-1]

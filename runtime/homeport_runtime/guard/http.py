@@ -173,7 +173,9 @@ class Guard:
             await self._refuse(scope, send, UNREADABLE if body is not None else TOO_LARGE)
             return
         if body is not None and self._is_guarded and (is_batch(said) or (isinstance(said, dict) and "method" in said)):
-            refused = await self._refusal(scope, said)
+            refused = self._unfit(scope, said)
+            if refused is None and self._judge is not None and isinstance(said, dict):
+                refused = await self._judge.refusal(scope, said, self.entrance.authenticator)
             if refused is not None:
                 await self._refuse(scope, send, refused, id_of(said))
                 return
@@ -199,9 +201,11 @@ class Guard:
             return
         said, is_plain = self._read(body)
         if self._is_guarded:
-            refusal = await self._refusal(scope, said)
-            if refusal is not None:
-                await self._refuse(scope, send, refusal, id_of(said))
+            unfit = self._unfit(scope, said)
+            if unfit is None and self._judge is not None and isinstance(said, dict):
+                unfit = await self._judge.refusal(scope, said, self.entrance.authenticator)
+            if unfit is not None:
+                await self._refuse(scope, send, unfit, id_of(said))
                 return
             if not is_plain and isinstance(said, dict):
                 body = rewritten(scope, said)
@@ -214,11 +218,11 @@ class Guard:
         """Returns a body decoded as JSON, and whether it may be passed on as it is once that was judged."""
         return read(body) if self._judge is not None else (decoded(body), True)
 
-    async def _refusal(self, scope: Scope, said: object) -> Refusal | None:
-        """Returns why a message may not be passed on, None if it may."""
+    def _unfit(self, scope: Scope, said: object) -> Refusal | None:
+        """Returns why nobody can judge what a body says, None if it is one message, which is kept in the scope."""
         if isinstance(said, dict):
             scope[MESSAGE] = said
-            return None if self._judge is None else await self._judge.refusal(scope, said, self.entrance.authenticator)
+            return None
         if is_batch(said):
             return BATCH
         return None if self._judge is None else UNREADABLE

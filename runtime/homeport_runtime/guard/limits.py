@@ -50,6 +50,8 @@ class Limits:
             if rates.get(kind) is not None
         }
         self._windows = open_windows([rate for _, rate in self._rates]) if self._rates else None
+        # Whether it takes a while to count.
+        self.waits = self._windows is not None and self._windows.waits
 
     def _add(self, name: str, rate: Sequence[float] | None) -> int | None:
         """Returns the index of a rate, None for none."""
@@ -76,11 +78,6 @@ class Limits:
         indexes = [by_class, self._tools.get(target.name) if target.is_tool else None]
         who = _key(scope, caller)
         return tuple(Bucket(index, who) for index in indexes if index is not None)
-
-    @property
-    def waits(self) -> bool:
-        """Tells whether `refusal` takes a while."""
-        return self._windows is not None and self._windows.waits
 
     def refusal(self, scope: Scope, buckets: Sequence[Bucket]) -> Refusal | None:
         """Takes a call from its windows, or returns why it may not be made now."""

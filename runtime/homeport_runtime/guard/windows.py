@@ -107,16 +107,19 @@ class SharedWindows:
         found = []
         full, wait = 0, 0.0
         for bucket in buckets:
-            index = bucket[0]
-            calls, seconds = self._rates[index]
-            place = self._find(bucket)
+            calls, seconds = self._rates[bucket[0]]
+            place, first, second = self._places.get(bucket) or self._find(bucket)
             count = numbers[place + _COUNT]
+            if numbers[place] != first or numbers[place + 1] != second or not count:
+                # Another process has given the place to somebody else.
+                place, _, _ = self._find(bucket)
+                count = numbers[place + _COUNT]
             # Where the time of the oldest call is, which the new one takes.
             at = place + _TIMES + count % calls
             found.append((place, count, at))
             # A time ahead of now is from before this machine was started anew.
             if count >= calls and times[at] <= now and (needed := times[at] + seconds - now) > wait:
-                full, wait = index, needed
+                full, wait = bucket[0], needed
         if wait:
             return full, wait
         for place, count, at in found:
@@ -124,18 +127,8 @@ class SharedWindows:
             numbers[place + _COUNT] = count + 1
         return 0, 0.0
 
-    def _find(self, bucket: Bucket) -> int:
-        """Returns where a client's window is, after making it if there was none."""
-        remembered = self._places.get(bucket)
-        if remembered is not None:
-            place, first, second = remembered
-            numbers = self._numbers
-            # Another process may have given the place to somebody else.
-            if numbers[place] == first and numbers[place + 1] == second and numbers[place + _COUNT]:
-                return place
-        return self._search(bucket)
-
-    def _search(self, bucket: Bucket) -> int:
+    def _find(self, bucket: Bucket) -> tuple[int, int, int]:
+        """Returns where a client's window is, after making it if there was none, and its digest."""
         start, slots, width = self._tables[bucket.rate]
         numbers, times = self._numbers, self._times
         first, second = digest = _digest(bucket.client)
@@ -149,12 +142,12 @@ class SharedWindows:
                 if len(self._places) >= MOST_CLIENTS:
                     self._places.clear()
                 self._places[bucket] = place, first, second
-                return place
+                return place, first, second
             if oldest_at < 0 or times[place + _LAST] < oldest:
                 oldest, oldest_at = times[place + _LAST], place
         numbers[oldest_at], numbers[oldest_at + 1], numbers[oldest_at + _COUNT] = first, second, 0
         times[oldest_at + _LAST] = 0.0
-        return oldest_at
+        return oldest_at, first, second
 
 
 @lru_cache(maxsize=MOST_CLIENTS)

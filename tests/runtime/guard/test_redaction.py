@@ -33,6 +33,14 @@ def test_what_nobody_else_may_read_is_redacted() -> None:
     }
 
 
+def test_what_is_redacted_stays_so_however_often_it_comes() -> None:
+    redaction = Redaction("redacted", ["employee_no"])
+    for value in ("x", 5, None, {"a": 1}, "y" * 2000, "%s", 'z"'):
+        for _ in range(2):
+            found = kept(redaction, {"password": value, "50%s": "100%", "Employee-No": value, 'a"b': 1})
+            assert found == {"password": REDACTED, "50%s": "100%", "Employee-No": REDACTED, 'a"b': 1}
+
+
 def test_a_project_has_names_of_its_own() -> None:
     assert kept(Redaction("redacted", ["employee_no"]), {"employeeNo": 7, "a": 1}) == {"employeeNo": REDACTED, "a": 1}
 
