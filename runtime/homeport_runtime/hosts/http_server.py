@@ -90,9 +90,9 @@ class HTTPServer:
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
         # At once, since a client's next step may be to refresh its token.
-        self._app.guard.on_refused = lambda grant: channel.send(event="refused", grant=grant)
-        relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
-        self._app.guard.relay = self._replicas or relay
+        self._app.guard.entrance.on_refused = lambda grant: channel.send(event="refused", grant=grant)
+        relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.sessions.is_here)
+        self._app.guard.sessions.relay = self._replicas or relay
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,
@@ -141,7 +141,7 @@ class HTTPServer:
             if guard.open_requests or reported or now - reported_at >= BEAT_S:
                 reported, reported_at = guard.open_requests, now
                 channel.send(event="load", open=reported)
-            if used := guard.take_used():
+            if used := guard.entrance.take_used():
                 channel.send(event="used", tokens=used)
             if guard.open_requests or guard.served != served:
                 served, quiet_since = guard.served, now
@@ -181,7 +181,7 @@ class HTTPServer:
     def _admit(self, order: dict[str, Any], channel: Channel) -> None:
         """Changes who may call, for the requests that come from now on."""
         if (access := Access.read(order["access"])) is not None:
-            self._app.guard.admit(access)
+            self._app.guard.entrance.admit(access)
         channel.send(event="admitted")
 
     def _note_audit(self, order: dict[str, Any]) -> None:
@@ -189,7 +189,8 @@ class HTTPServer:
             self._app.guard.passing.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
-        taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)
+        sessions = self._app.guard.sessions
+        taken = sessions.has(order["query"].encode()) and relay.take(order, sessions.deliver)
         channel.send(event="relayed", number=order["number"], taken=taken)
 
     def _share(self, workers: int) -> None:
