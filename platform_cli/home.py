@@ -12,8 +12,6 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
 from .errors import InputError
 
 # sockaddr_un holds 104 bytes on macOS and 108 on Linux, the terminating zero included.
@@ -143,8 +141,12 @@ def check_socket_folder(home: Home) -> None:
 
 def home_root() -> Path:
     """Returns the folder that HOMEPORT_HOME names, else the user's data folder; it may not exist yet."""
-    chosen = os.environ.get("HOMEPORT_HOME")
-    return (Path(chosen).expanduser() if chosen else platformdirs.user_data_path("homeport")).absolute()
+    if chosen := os.environ.get("HOMEPORT_HOME"):
+        return Path(chosen).expanduser().absolute()
+    # Imported late, since not all commands need it.
+    import platformdirs
+
+    return platformdirs.user_data_path("homeport").absolute()
 
 
 def open_home() -> Home:

@@ -28,7 +28,6 @@ from ..findings.source import look_at
 from ..home import open_home
 from ..origin import Origin, this_user
 from .deploy_report import Report
-from .env_file import check_env_file
 from .options import (
     ServerArguments,
     json_option,
@@ -86,7 +85,12 @@ def deploy_command(
     def read() -> tuple[Project, Mapping[str, str]]:
         source, packages = read_upgrade(path, upgrade)
         project = replace(read_project(source, name, variables, server_arguments(), stage), upgrade=packages)
-        return project, check_env_file(env_file) if env_file else {}
+        if env_file is None:
+            return project, {}
+        # Imported late, since few deploys have one.
+        from .env_file import check_env_file
+
+        return project, check_env_file(env_file)
 
     output.result(*deploy(read, output, allow_empty=allow_empty, dry_run=dry_run))
 

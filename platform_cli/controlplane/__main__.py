@@ -6,11 +6,13 @@ Its master (master.py) starts it, and is at the other end of the socket that is 
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from homeport_runtime.hosts.confinement import keep_memory_private, means
 
@@ -19,11 +21,18 @@ from ..home import Home, open_home
 from ..supervisor.descriptor_store import DescriptorStore
 from .ending import Ending
 from .master import RESTART
-from .platform import Platform
 from .stopped import reason_to_stop
+
+if TYPE_CHECKING:
+    from .platform import Platform
+
+# How long, in seconds, a thread may keep others waiting (sys.setswitchinterval) while the API's modules are loaded.
+LOADING_S = 0.0002
 
 
 def main() -> None:
+    # There is nothing to free while modules are imported, of which almost all are imported from here on.
+    gc.disable()
     try:
         store = DescriptorStore.inherit(int(sys.argv[1]))
         home = open_home()
@@ -38,6 +47,8 @@ def main() -> None:
 
 async def _run(home: Home, store: DescriptorStore) -> None:
     """Runs the platform until it is told to end; if it is to be restarted this does not return."""
+    from .platform import Platform
+
     platform, ending = Platform(home, store), Ending()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -45,7 +56,10 @@ async def _run(home: Home, store: DescriptorStore) -> None:
     store.on_end(ending.stop)
     await platform.releases.resume()
     # Projects are served from here on. The API's modules take longer to load than everything before.
-    serve = await asyncio.to_thread(_load_api)
+    serve = await _load_api()
+    # What is imported stays; to look through it again and again would stop all that the platform does meanwhile.
+    gc.freeze()
+    gc.enable()
     await serve(platform, store, ending)
     if ending.is_restart:
         await platform.leave()
@@ -54,7 +68,17 @@ async def _run(home: Home, store: DescriptorStore) -> None:
     await platform.close()
 
 
-def _load_api() -> Callable[[Platform, DescriptorStore, Ending], Awaitable[None]]:
+async def _load_api() -> Callable[[Platform, DescriptorStore, Ending], Awaitable[None]]:
+    """Loads the API in a thread, which lets those go first who wake a project meanwhile."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(LOADING_S)
+    try:
+        return await asyncio.to_thread(_import_api)
+    finally:
+        sys.setswitchinterval(usual)
+
+
+def _import_api() -> Callable[[Platform, DescriptorStore, Ending], Awaitable[None]]:
     from .serving import serve
 
     return serve

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..config.project import Project
 from ..errors import InputError
 from ..home import Home, write_atomic
 from ..isolation import isolation
-from ..pipeline.build import Built
-from ..pipeline.model import Interpreter
-from ..pipeline.stages import Stages
 from ..supervisor.engine import Engine
 from ..supervisor.release import Container
 from .store import ReleaseRow, Store
+
+if TYPE_CHECKING:
+    from ..pipeline.build import Built
+    from ..pipeline.model import Interpreter
+    from ..pipeline.stages import Stages
 
 
 class ContainerBuilds:

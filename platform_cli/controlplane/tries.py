@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import NotFoundError, ReleaseError
 from ..pipeline.manifest import read_manifest
-from ..playground.exchange import Action, Exchange
 from ..supervisor.sockets import HOST
 from .locks import ProjectLocks
 from .running_releases import RunningReleases
 from .stores import Stores
+
+if TYPE_CHECKING:
+    from ..playground.exchange import Action, Exchange
 
 
 class Tries:
@@ -64,6 +66,9 @@ class Tries:
         params: Mapping[str, Any],
         has_sessions: bool,
     ) -> AsyncIterator[bytes]:
+        # Imported late, since httpx would delay every start of a control plane.
+        from ..playground.exchange import Exchange
+
         exchange = Exchange()
         self._open[project, exchange.id] = exchange
         try:

@@ -153,7 +153,8 @@ class BundleDraft:
         for folder, files in parts:
             copy_source(folder, files, app)
         open_to_all(app)
-        self._write_manifest(self._draft)
+        # Nobody reads it after a crash.
+        (self.path / FILE_NAME).write_text(json.dumps(self._draft))
 
     def finish(self, found: Inspection) -> Bundle:
         manifest: ManifestData = {
@@ -168,7 +169,7 @@ class BundleDraft:
             "contract": found.contract,
             "imports": {"modules": found.modules, "packages": found.packages, "seconds": found.seconds},
         }
-        self._write_manifest(manifest)
+        write_atomic(self.path / FILE_NAME, json.dumps(manifest).encode())
         final = self._home.bundles / self._name
         try:
             self.path.rename(final)
@@ -179,6 +180,3 @@ class BundleDraft:
                 final.rename(self._home.bundles / f".{self._name}.changed-{secrets.token_hex(4)}")
                 self.path.rename(final)
         return Bundle(final, self._name, manifest)
-
-    def _write_manifest(self, manifest: DraftData) -> None:
-        write_atomic(self.path / FILE_NAME, json.dumps(manifest).encode())

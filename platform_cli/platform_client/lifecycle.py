@@ -27,6 +27,8 @@ START_TIMEOUT_S = 30.0
 # (supervisor.worker.DRAIN_LIMIT_S).
 STOP_TIMEOUT_S = 60.0
 POLL_S = 0.02
+# The seconds for which a control plane that has answered, and still listens, is taken to answer.
+ANSWERED_S = 0.2
 
 
 class Lifecycle(Transport):
@@ -114,6 +116,8 @@ class Lifecycle(Transport):
 
     def wait_until_running(self) -> None:
         if self.remote is not None:
+            return
+        if time.monotonic() < self._answered_at + ANSWERED_S and self._home.is_served():
             return
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self.is_running():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any, cast
@@ -29,6 +30,8 @@ class Transport:
         self._home = home
         self._connector: Connector = remote or LocalSocket(home.socket)
         self._timeout_s = timeout_s
+        # When it answered last, by the monotonic clock.
+        self._answered_at = float("-inf")
 
     def _lines(self, method: str, path: str, body: object = None) -> Iterator[bytes]:
         with self._response(method, path, body) as response:
@@ -53,6 +56,7 @@ class Transport:
                 response = connection.getresponse()
             except (OSError, http.client.HTTPException) as error:
                 raise self._connector.unreachable(error) from error
+            self._answered_at = time.monotonic()
             if response.status >= 400:
                 raise _error(response)
             yield response

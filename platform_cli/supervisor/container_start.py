@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from homeport_runtime.hosts.container.zygote import NO_SOCKET
+from homeport_runtime.hosts.container.agreed import NO_SOCKET
 
 from ..errors import HomeportError, ReleaseError
 from ..home import Home

@@ -33,9 +33,11 @@ def is_exclusive(error: HomeportError) -> bool:
     return _HELD.search(error.message) is not None
 
 
-async def beside(services: Iterable[Pausable], work: Callable[[], Awaitable[T]]) -> T:
+async def beside(
+    services: Iterable[Pausable], work: Callable[[], Awaitable[T]], alone: Callable[[], Awaitable[T]] | None = None
+) -> T:
     """Returns the result of `work`, and tries it again with the workers of `services` paused if they may be
-    in its way.
+    in its way: by `alone`, if that is something else, after which they go on.
     """
     try:
         return await work()
@@ -46,4 +48,4 @@ async def beside(services: Iterable[Pausable], work: Callable[[], Awaitable[T]])
     async with AsyncExitStack() as pauses:
         for service in running:
             await pauses.enter_async_context(service.paused())
-        return await work()
+        return await (alone or work)()

@@ -15,7 +15,7 @@ from ..home import Home
 # The memory that a zygote, and what a hostile package starts there, may use together.
 ZYGOTE_MB = 4096
 # The seconds in which the worker before has started, from which grouping the next one would take the processor.
-STARTED_S = 0.05
+STARTED_S = 0.03
 # The seconds for which killed processes are waited for, and between two looks.
 END_S = 1.0
 PAUSE_S = 0.02

@@ -28,39 +28,59 @@ from .worker_start import start_worker
 Launching = Callable[[Path], AbstractAsyncContextManager[Launcher]]
 
 
-async def inspect_release(launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
-    """Inspects a release in a scratch folder, and returns what the worker reported.
+# Gets what an inspected server told of itself, while its process still ends.
+Tell = Callable[[Inspected], None]
+
+
+def _tell_nobody(_found: Inspected) -> None:
+    """Does nothing, for those who wait for the end."""
+
+
+async def inspect_release(
+    launcher: Launcher, release: RunnableRelease, *, record: bool = False, tell: Tell = _tell_nobody
+) -> Inspected:
+    """Inspects a release in a scratch folder, and returns what the worker reported once its process has ended.
 
     Raises InspectError with the server's own reason, or with the last lines that it printed.
     """
-    return await inspect_by(lambda _scratch: nullcontext(launcher), release, record=record)
+    return await inspect_by(lambda _scratch: nullcontext(launcher), release, record=record, tell=tell)
 
 
-async def inspect_by(launching: Launching, release: RunnableRelease, *, record: bool = False) -> Inspected:
+async def inspect_by(
+    launching: Launching, release: RunnableRelease, *, record: bool = False, tell: Tell = _tell_nobody
+) -> Inspected:
     """Inspects a release as `inspect_release` does, with a launcher that is made for its scratch folder."""
     with temporary_folder("inspect") as scratch:
         workdir = WorkDir(scratch)
         workdir.place(release.bundle / APP_FOLDER, release.files, release.folders)
         try:
             async with launching(scratch) as launcher:
-                return await inspect_in(workdir.path, launcher, release, record=record)
+                return await inspect_in(workdir.path, launcher, release, record=record, tell=tell)
         finally:
             # The server may have left more than can be removed in a moment.
             await asyncio.to_thread(shutil.rmtree, workdir.path, ignore_errors=True)
 
 
-async def inspect_in(workdir: Path, launcher: Launcher, release: RunnableRelease, *, record: bool = False) -> Inspected:
+async def inspect_in(
+    workdir: Path, launcher: Launcher, release: RunnableRelease, *, record: bool = False, tell: Tell = _tell_nobody
+) -> Inspected:
     """Inspects a release as `inspect_release` does, in an existing working folder."""
     worker = await start_worker(
         launcher, release, inspection_job(release, workdir, record=record), sockets=(), sink=lambda *_: None
     )
     try:
-        return _inspected(await worker.expect("inspected", release.start_timeout_s + START_GRACE_S))
+        found = _inspected(await worker.expect("inspected", release.start_timeout_s + START_GRACE_S))
     except InspectError as error:
         raise _with_newer_libraries(error.message, error.hint, release.layer) from error
     except ReleaseError as error:
         hint = "give it what it needs: arguments behind `--`, variables by --env or set-secret, files by include"
         raise _with_newer_libraries(error.message, hint, release.layer) from error
+    else:
+        worker.kill()
+        if release.user is None:
+            # What a user of its own has written is taken back before anybody goes on.
+            tell(found)
+        return found
     finally:
         worker.kill()
         await worker.gone.wait()

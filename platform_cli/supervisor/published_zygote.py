@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from homeport_runtime.hosts.container.published import ROLES
+from homeport_runtime.hosts.container.agreed import ROLES
 
 from .container_zygote import ContainerProcess, ContainerZygote
 from .release import RunnableRelease, base_environment

@@ -18,6 +18,7 @@ from .engine import Engine
 from .exclusive import beside
 from .grouping import Grouping, own_groups
 from .inspection import inspect_by, inspect_release
+from .inspections import Inspections
 from .launchers import Launchers
 from .parking import open_parking
 from .release import RunnableRelease
@@ -34,6 +35,7 @@ class Supervisor:
         self._store = store
         self._audit_head = audit_head
         self._zygotes = Zygotes(home.platform_log, Grouping(own_groups(home)))
+        self._inspections = Inspections(self._zygotes)
         self.engine = Engine()
         self._containers = Containers(home, self.engine)
         self._launchers = Launchers(self._zygotes, self._containers)
@@ -78,6 +80,7 @@ class Supervisor:
 
     async def close(self) -> None:
         await asyncio.gather(*(service.close() for service in self.services.values()))
+        await self._inspections.ended()
         await self._zygotes.close()
         await self._containers.close()
         await self._bytecode.close()
@@ -90,11 +93,13 @@ class Supervisor:
     async def leave(self) -> None:
         """Leaves workers, zygotes and connections to the next control plane."""
         await asyncio.gather(*(service.leave() for service in self.services.values()))
+        await self._inspections.ended()
         await self._store.flush()
         await self._bytecode.close()
 
     async def activate(self, project: str, release: RunnableRelease) -> None:
         """Switches the project to `release`; if that raises, the old release still serves."""
+        await self._inspections.ended()
         try:
             await self.services[project].activate(release)
         except BaseException:
@@ -113,7 +118,9 @@ class Supervisor:
         if release.container is not None:
             launching = partial(self._containers.for_inspection, release)
             return await beside(services, lambda: inspect_by(launching, release))
-        return await beside(services, lambda: inspect_release(self._zygotes, release))
+        await self._inspections.ended()
+        waiting = partial(inspect_release, self._zygotes, release)
+        return await beside(services, partial(self._inspections.inspect, release), alone=waiting)
 
     def is_published(self, project: str) -> bool | None:
         """Tells whether a project is reached by published ports of its container, None where it has none."""

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from ..config.project import Project
-from ..log_query import LogQuery
 from ..origin import Origin
 from ..pipeline.code import Code
 from ..pipeline.stages import Stages
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from ..api.secret import ListedSecret, SecretsSet, SecretUnset
     from ..api.status import ChangedStatus, DeployedStatus, Status, StatusWithToken
     from ..doctor.machine import Diagnosis
+    from ..log_query import LogQuery
 
 # Shows the person a line.
 Note: TypeAlias = Callable[[str], None]

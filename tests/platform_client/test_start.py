@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import socket
 import threading
@@ -15,6 +16,7 @@ import pytest
 from platform_cli import __version__
 from platform_cli.api.version import API_VERSION
 from platform_cli.home import Home
+from platform_cli.platform_client import lifecycle
 from platform_cli.platform_client.client import PlatformClient
 
 from ..e2e.probing import wait_for
@@ -73,4 +75,45 @@ def test_a_platform_that_answers_and_ends_then_is_followed_by_a_new_one(
         client.begin_start()
     assert client._started is None
     client.wait_until_running()
+    assert client.is_running()
+
+
+@contextmanager
+def answering(home: Home, asked: list[bytes]) -> Iterator[None]:
+    """Answers as a platform, and notes what is asked; it has ended when the block ends."""
+    body = json.dumps({"version": __version__, "api": API_VERSION}).encode()
+
+    def answer(listener: socket.socket) -> None:
+        while True:
+            try:
+                connection = listener.accept()[0]
+            except OSError:
+                return
+            with connection:
+                if request := connection.recv(65536):
+                    asked.append(request.partition(b" HTTP")[0])
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    with socket.create_server(str(home.socket), family=socket.AF_UNIX) as listener:
+        thread = threading.Thread(target=answer, args=[listener])
+        thread.start()
+        try:
+            yield
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            home.socket.unlink()
+
+
+def test_one_that_has_just_answered_is_not_asked_again_unless_it_has_ended(
+    client: PlatformClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "ANSWERED_S", 60.0)
+    asked: list[bytes] = []
+    with answering(Home(tmp_path), asked):
+        client.begin_start()
+        client.wait_until_running()
+    assert asked == [b"GET /v1/platform"]
+    client.wait_until_running()
+    assert client._started is not None
     assert client.is_running()

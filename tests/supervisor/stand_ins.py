@@ -86,6 +86,8 @@ class StandIns:
     does not come up.
     """
 
+    stand_in = StandIn
+
     def __init__(self, program: Sequence[str] = PROGRAM) -> None:
         self.all: list[StandIn] = []
         self.fails: dict[int, Callable[[], object]] = {}
@@ -109,7 +111,7 @@ class StandIns:
         pipes.close_theirs()
         reader, writer = await asyncio.open_connection(sock=theirs)
         fails = self.fails.get(release.number, lambda: None)()
-        stand_in = StandIn(release, process, writer, fails, self.crashes)
+        stand_in = self.stand_in(release, process, writer, fails, self.crashes)
         self.all.append(stand_in)
         serving = asyncio.create_task(stand_in.serve(reader))
         self._serving.add(serving)

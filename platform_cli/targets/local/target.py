@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from ...config.project import Project
 from ...errors import InputError, NotFoundError
 from ...home import Home, open_home
-from ...log_query import LogQuery
 from ...origin import Origin
 from ...pipeline.build import build
 from ...pipeline.code import read_code
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from ...api.secret import ListedSecret, SecretsSet, SecretUnset
     from ...api.status import ChangedStatus, Status, StatusWithToken
     from ...doctor.machine import Diagnosis
+    from ...log_query import LogQuery
     from ...supervisor.release import Container
 
 

@@ -1,6 +1,7 @@
 """Lets a zygote serve once before it forks, so that its workers share what an SDK creates on first use.
 
-That is validators, caches and specialised bytecode. No code of a user's runs here.
+That is validators, caches and specialised bytecode. A preforked worker does it again while it waits for its order.
+No code of a user's runs here.
 """
 
 from __future__ import annotations

@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+from homeport_runtime.hosts.confinement import can_hide
 from homeport_runtime.hosts.zygote import REHEARSAL
 from homeport_runtime.loading.environment import QUIET
 from platform_cli.supervisor.launch import PYTHON_FLAGS
 from platform_cli.supervisor.zygote import BOOT
 
+from ...support import require
 from ..conftest import DEADLINE_S, JSON, ROOT, python_with, wait_for
 from ..workers import (
     MCP2,
@@ -224,5 +226,55 @@ def test_one_that_cannot_fork_ahead_goes_on_without(tmp_path: Path) -> None:
         # Nobody told the worker what it is.
         ended = zygote.answer()
         assert (ended["event"], ended["pid"]) == ("exited", forked["pid"])
+    finally:
+        zygote.close()
+
+
+# Writes down which process makes a server.
+COUNTED = """
+import os
+from mcp.server.mcpserver import MCPServer
+
+make = MCPServer.__init__
+
+def counted(self, *given, **named):
+    with open({file!r}, "a") as lines:
+        lines.write(f"{{os.getpid()}}\\n")
+    make(self, *given, **named)
+
+MCPServer.__init__ = counted
+"""
+IN_ROOM = """
+import os, socket, sys
+sys.path.append(sys.argv[1])
+from homeport_runtime.hosts.zygote import Zygote
+
+orders = socket.socket(fileno=int(sys.argv[2]))
+Zygote(orders, orders, in_room=True).run()
+"""
+
+
+def test_a_preforked_worker_has_rehearsed_before_its_order(tmp_path: Path, listener: socket.socket) -> None:
+    """It serves afterwards as one that has not."""
+    require(can_hide(tmp_path), "a system that lets processes have mount namespaces")
+    made, layer = tmp_path / "made", tmp_path / "layer"
+    layer.mkdir()
+    (layer / "counted.py").write_text(COUNTED.format(file=str(made)))
+    (layer / "sdk.pth").write_text(f"{layer_of(python_with('mcp>=2'))}\n")
+    zygote = Zygote(tmp_path, python_with("mcp>=2"), IN_ROOM)
+    try:
+        zygote.order(do="load", layer=str(layer), skip=[], modules=["counted"])
+        preforked = zygote.answer()
+        assert preforked["event"] == "preforked"
+        assert wait_for(lambda: len(made.read_text().split()) == 2)
+        assert made.read_text().split() == [str(zygote.process.pid), str(preforked["pid"])]
+        job = make_job(make_bundle(tmp_path, {"server.py": SOURCE}), zygote.python)
+        worker = zygote.fork(job, listener).serving()
+        assert zygote.pid == preforked["pid"]
+        with worker.request("GET", "/health") as reply:
+            assert reply.status == 200
+        worker.tell(do="close")
+        worker._answers.close()
+        worker.control.close()
     finally:
         zygote.close()

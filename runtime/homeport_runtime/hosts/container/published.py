@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ..confinement import keep_memory_private
+from .agreed import ROLES
 from .greetings import ARRIVAL_S, Greetings
 from .layout import Layout
 from .zygote import ContainerZygote
 
-# What the connections of a worker are for, in the order in which a zygote passes descriptors on.
-ROLES = ("control", "stdout", "stderr")
 # What a worker's connections say, the word of an order and a role.
 ORDERED = re.compile(rb"[0-9a-f]{32} (control|stdout|stderr)\n")
 # The connections that wait to be accepted.

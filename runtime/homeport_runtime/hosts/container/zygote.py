@@ -12,12 +12,9 @@ from typing import Any
 from .. import worker  # noqa: F401 - its forks have it
 from ..confinement import keep_memory_private
 from ..zygote import Zygote
+from .agreed import NO_SOCKET
 from .layout import Layout
 from .limits import read_limits
-
-# The exit code for a socket that cannot be connected to (EX_UNAVAILABLE of sysexits.h): engines whose containers have
-# another kernel show the file, but nobody listens behind it.
-NO_SOCKET = 69
 
 
 def main(path: str, root: Path = Path("/")) -> None:

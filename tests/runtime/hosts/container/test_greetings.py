@@ -11,8 +11,9 @@ from contextlib import ExitStack, closing
 import pytest
 
 from homeport_runtime.hosts.container import greetings
+from homeport_runtime.hosts.container.agreed import ROLES
 from homeport_runtime.hosts.container.greetings import Greetings
-from homeport_runtime.hosts.container.published import ORDERED, ROLES
+from homeport_runtime.hosts.container.published import ORDERED
 
 MINE, OTHERS = ([f"{word} {role}" for role in ROLES] for word in ("a" * 32, "b" * 32))
 
