@@ -24,6 +24,7 @@ from platform_cli.telemetry.error_event import ErrorEvent, read_error
 from platform_cli.telemetry.grouping import key_of
 
 from ...conftest import DEADLINE_S, call, python_with, wait_for
+from ...sse import post, session
 from ...workers import MCP2
 from .images import Container, command, is_listening, make_image, serving, start
 
@@ -318,6 +319,29 @@ def test_a_signal_lets_it_finish(start_image: Start) -> None:
     caller.join(DEADLINE_S)
     assert container.process.wait(DEADLINE_S) == 0
     assert [answer["content"][0]["text"] for answer in answers if isinstance(answer, dict)] == ["waited"]
+
+
+def test_a_signal_ends_streams_before_it_refuses_what_is_posted_for_them(start_image: Start) -> None:
+    """Asks while a call is under way on its stream, since an ask for input is answered by another message."""
+    container = serving(start_image())
+    work = container.folder / "var" / "lib" / "homeport" / "files"
+    with session(container) as (stream, path):
+        post(container, path, call("wait", request_id=1, name="go"))
+        wait_for((work / "go.started").exists)
+        container.process.send_signal(signal.SIGTERM)
+        # It has heard of its end.
+        wait_for(lambda: _says_close(container))
+        for number in (2, 3):
+            post(container, path, call("facts", request_id=number))
+            assert stream.next()["id"] == number
+        (work / "go").touch()
+        assert stream.next()["id"] == 1
+        assert container.process.wait(DEADLINE_S) == 0
+
+
+def _says_close(container: Container) -> bool:
+    with container.request("GET", "/health") as reply:
+        return bool(reply.header("connection") == "close")
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
