@@ -126,6 +126,7 @@ def test_client_tokens_and_the_audit_log(start_image: Start, tmp_path: Path) -> 
     unknown, called, denied = map(json.loads, lines())
     assert [unknown["result"], called["result"], denied["result"]] == ["unauthorized", "success", "denied"]
     assert (called["client_id"], called["user_id"], called["project"]) == ("cursor", "alice", "tested")
+    assert called["ip_address"] == "127.0.0.1", "although its socket is one of IPv6"
     assert called["arguments"] == {"text": "x [secret API_KEY]", "secret": "[redacted]"}
     edited = [lines()[0], lines()[1].replace(b'"alice"', b'"mallo"'), lines()[2]]
     assert verify_instances("tested", edited)["broken_at"] == 2
