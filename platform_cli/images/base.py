@@ -53,7 +53,7 @@ def find_base(wanted: Reference, architecture: Architecture, home: Home, *, anew
     return base
 
 
-_HINT = 'name another with base = "..." under [deployment.container]'
+_HINT = 'name another with base = "..." under [deployment.container] in fastmcp.toml'
 
 
 def check_python(base: Base, minor: str) -> None:
