@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from homeport_runtime.hosts.container.limits import UNLIMITED, has_run_out_of_memory, read_limits
+from homeport_runtime.hosts.container.limits import UNLIMITED, read_limits
 from homeport_runtime.hosts.users import give_to
 from platform_cli.errors import ReleaseError
 from platform_cli.home import Home
@@ -353,24 +353,6 @@ def test_limits_are_read_from_both_versions_of_control_groups(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert tuple(read_limits(tmp_path).values()) == expected
-
-
-@pytest.mark.parametrize(
-    ("files", "expected"),
-    [
-        ({"memory.events": "max 7\noom 1\noom_kill 1\n"}, True),
-        ({"memory.events": "max 7\noom 0\noom_kill 0\n"}, False),
-        ({"memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"}, True),
-        ({}, False),
-    ],
-)
-def test_a_container_knows_that_its_memory_was_too_little(
-    tmp_path: Path, files: dict[str, str], expected: bool
-) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert has_run_out_of_memory(tmp_path) is expected
 
 
 def test_a_container_that_names_processes_of_this_machine_harms_none(tmp_path: Path, release: RunnableRelease) -> None:

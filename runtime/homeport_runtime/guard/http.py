@@ -177,7 +177,7 @@ class Guard:
         headers = first_headers(scope)
         host, origin = _text(headers.get(b"host")), _text(headers.get(b"origin"))
         if scope["path"] not in OPEN_PATHS and not self._names.allows_host(host):
-            await self._refuse(scope, send, Refusal(421, "unknown_host", self._strangers.host(host)))
+            await self._refuse(scope, send, Refusal(421, "unknown_host", self._strangers.host(host, self._names.place)))
             return
         if self.authenticator is not None and (document := self.authenticator.document(scope)) is not None:
             await send_json(send, 200, document, OPEN_TO_PAGES)

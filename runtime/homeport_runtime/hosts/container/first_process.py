@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from ...telemetry import emit
 from ..init import BY_SIGNAL, reap
 from .cut_off import CutOffCalls
-from .limits import has_run_out_of_memory, read_limits
+from .limits import read_limits
 
 if TYPE_CHECKING:
     from .issuer import IssuerWatch
@@ -190,7 +190,10 @@ def _end_of(code: int) -> str:
 
 
 def _hint_of(code: int) -> str | None:
-    if code != BY_SIGNAL + signal.SIGKILL or not has_run_out_of_memory(GROUPS):
+    # Imported late, since it is rarely so.
+    from ..cgroups import Group
+
+    if code != BY_SIGNAL + signal.SIGKILL or not Group((GROUPS, GROUPS / "memory")).lacked_memory():
         return None
     limit = read_limits(GROUPS)["memory"]
     had = f" of {limit / 2**20:.0f} MB" if limit is not None and limit > 0 else ""

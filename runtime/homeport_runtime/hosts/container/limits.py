@@ -11,9 +11,6 @@ from pathlib import Path
 MEMORY = ("memory.max", "memory/memory.limit_in_bytes")
 PIDS = ("pids.max", "pids/pids.max")
 UNLIMITED = -1
-# The files with a line that counts the processes which were killed for want of memory.
-KILLS = ("memory.events", "memory/memory.oom_control")
-KILLED = "oom_kill "
 
 
 def read_limits(groups: Path) -> dict[str, int | None]:
@@ -21,15 +18,6 @@ def read_limits(groups: Path) -> dict[str, int | None]:
     control group is at `groups` may have, -1 for no limit, None for what it cannot know.
     """
     return {"memory": _limit(groups, MEMORY), "pids": _limit(groups, PIDS), "cpu": _processor(groups)}
-
-
-def has_run_out_of_memory(groups: Path) -> bool:
-    """Tells whether a process of the container was killed since all together used more memory than they may."""
-    for file in KILLS:
-        with contextlib.suppress(OSError):
-            lines = (groups / file).read_text().splitlines()
-            return any(line.startswith(KILLED) and line != f"{KILLED}0" for line in lines)
-    return False
 
 
 def _limit(groups: Path, files: Iterable[str]) -> int | None:

@@ -177,6 +177,8 @@ def test_with_names_it_answers_to_these_alone(start_image: Start) -> None:
     for host, status in (("mcp.example.com", 200), ("other.example.com:443", 200), ("evil.example", 421)):
         with container.request("POST", "/mcp", call("facts"), {"host": host}) as reply:
             assert reply.status == status
+            if status == 421:
+                assert "to HOMEPORT_NAMES" in reply.rpc()["error"]["data"]["detail"]
         with container.request("GET", "/health", headers={"host": host}) as reply:
             assert reply.status == 200
 
@@ -393,6 +395,13 @@ def test_the_health_check_knows_whether_it_answers(start_image: Start) -> None:
     assert container.end() == 0
     ended = check()
     assert (ended.returncode, "the server does not answer" in ended.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("text", ["https://mcp.example.com", "mcp.example.com/mcp", "a.example, MCP.example.com:8443"])
+def test_names_that_no_request_could_have(text: str) -> None:
+    with pytest.raises(ServerError, match="not the name of a host alone") as caught:
+        Settings.read({"HOMEPORT_NAMES": text})
+    assert caught.value.hint == "HOMEPORT_NAMES=mcp.example.com"
 
 
 def test_settings() -> None:
