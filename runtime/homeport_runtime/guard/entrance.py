@@ -50,7 +50,7 @@ class Entrance:
         named = host.decode("latin-1") if host is not None else None
         if path in OPEN_PATHS or self._names.allows_host(named):
             return None
-        return Refusal(421, "unknown_host", self._strangers.host(named))
+        return Refusal(421, "unknown_host", self._strangers.host(named, self._names.place))
 
     def knows(self, scope: Scope) -> bool:
         """Tells whether the sender of a request may call, and keeps in its scope who that is."""

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import ServerError
-from ..guard.names import AnyName, Names
+from ..guard.names import IN_CONFIG, IN_CONTAINER, AnyName, Names
 from ..guard.open_calls import OpenCalls
 from ..loading.import_profile import PROFILE, loaded_modules
 from ..loading.manifest import APP_FOLDER, Manifest
@@ -178,7 +178,9 @@ class Worker:
 
     async def _serve(self, served: Served) -> None:
         job = self._job
-        names = AnyName() if job.names is None else Names(job.names)
+        # An image that runs by itself has them from its environment.
+        place = IN_CONFIG if job.origin is None else IN_CONTAINER
+        names = AnyName() if job.names is None else Names(job.names, place)
         server = prepare(
             served,
             self._manifest,
