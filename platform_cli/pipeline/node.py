@@ -16,6 +16,7 @@ from types import MappingProxyType
 
 from ..config.package_json import npx_package, programs_of, read_package, run_file
 from ..config.project import Project
+from ..config.sources import NPM
 from ..errors import BuildError, LayerError, LockError
 from ..home import write_atomic
 from ..temporary import temporary_folder
@@ -54,7 +55,7 @@ def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, b
     that is cached below `cache`. Raises LockError when npm cannot resolve the packages.
     """
     declared = _declared(project)
-    if not project.command or project.command[0] not in PROGRAMS or declared is None:
+    if declared is None:
         return None, True
     # The project's own scripts would run without its files here; `build_app` runs its build script.
     declared = {key: value for key, value in declared.items() if key != "scripts"}
@@ -72,10 +73,24 @@ def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, b
     return NodePackages(package, known, npmrc, _version()), True
 
 
+def packages_origin(project: Project) -> str | None:
+    """Returns what says which packages npm installs for a program of Node, in words; None for any other program."""
+    if _declared(project) is None:
+        return None
+    if project.source.startswith(NPM):
+        return project.source
+    locks = [name for name in (*_LOCKS, _YARN, PNPM) if (project.folder / name).is_file()]
+    return (locks or ["package.json" if read_package(project.folder) else "the command"])[0]
+
+
 def _declared(project: Project) -> Mapping[str, object] | None:
-    """Returns the package.json of a project, or one with what its command runs: npx would fetch it at each start."""
+    """Returns the package.json of a program of Node, or one with what its command runs: npx would fetch it at each
+    start.
+    """
+    if not project.command or project.command[0] not in PROGRAMS:
+        return None
     declared = read_package(project.folder)
-    if declared is None and (named := npx_package(project.command or ())):
+    if declared is None and (named := npx_package(project.command)):
         return {"private": True, "dependencies": dict([named])}
     return declared
 

@@ -19,7 +19,15 @@ from platform_cli.pipeline import node
 from platform_cli.pipeline.interpreter import find_interpreter
 from platform_cli.pipeline.layer import build_layer
 from platform_cli.pipeline.model import Layer, Lock, NodePackages
-from platform_cli.pipeline.node import NpmError, build_app, find_program, install_packages, lock_packages, with_packages
+from platform_cli.pipeline.node import (
+    NpmError,
+    build_app,
+    find_program,
+    install_packages,
+    lock_packages,
+    packages_origin,
+    with_packages,
+)
 from platform_cli.pipeline.source import collect_source
 from tests.support import require
 
@@ -145,6 +153,16 @@ def test_what_npx_runs_is_a_package_like_any_other(tmp_path: Path) -> None:
     made.folder.mkdir()
     assert (installed(made, tmp_path).path / "node_modules/is-number/index.js").exists()
     assert lock_packages(replace(made, command=("npx", "-y", "./local")), tmp_path) == (None, True)
+
+
+def test_what_names_the_packages_is_told(tmp_path: Path) -> None:
+    made = project(tmp_path / "project", PACKAGE)
+    assert packages_origin(made) == "package.json"
+    (made.folder / "yarn.lock").touch()
+    assert packages_origin(made) == "yarn.lock"
+    assert packages_origin(replace(made, source="npm:is-number")) == "npm:is-number"
+    assert packages_origin(Project(tmp_path, None, command=("npx", "-y", "is-number"))) == "the command"
+    assert packages_origin(Project(tmp_path, None, command=("./server",))) is None
 
 
 def test_packages_that_are_not_there_are_named(tmp_path: Path) -> None:

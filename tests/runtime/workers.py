@@ -57,6 +57,7 @@ def make_bundle(
     """Makes a bundle of these files, as the pipeline lays one out; its working folder is `folder`/work."""
     app, work = folder / "bundle" / "app", folder / "work"
     for root in (app, work):
+        root.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)

@@ -10,6 +10,17 @@ from pathlib import Path
 from .channel import Channel
 
 
+_HINT = (
+    "do slow work on the first call or in a lifespan, or raise start_timeout_s under [deployment]; "
+    'a server that is run when its file is imported belongs under `if __name__ == "__main__":`'
+)
+# For a server that is installed, and has no file of the person's own.
+_HINT_FOR_PACKAGES = (
+    'run the command again on a quieter machine, or give it longer: a fastmcp.toml with command = "uvx PACKAGE" and '
+    "start_timeout_s = 300 under [deployment]"
+)
+
+
 class Deadline:
     """Ends a process that does not start in time, and reports where the server's code was waiting."""
 
@@ -30,8 +41,7 @@ class Deadline:
         self._channel.send(
             event="failed",
             message=f"the server did not finish starting within {self._seconds:g} s{self._where()}",
-            hint="do slow work on the first call or in a lifespan, or raise start_timeout_s under [deployment]; "
-            'a server that is run when its file is imported belongs under `if __name__ == "__main__":`',
+            hint=_HINT if any(self._app_folder.glob("*")) else _HINT_FOR_PACKAGES,
             trace="",
         )
         os._exit(1)
