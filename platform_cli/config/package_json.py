@@ -12,7 +12,10 @@ from typing import Any
 
 from ..errors import SourceError
 
+PACKAGE = "package.json"
+TYPESCRIPT = (".ts", ".mts", ".cts", ".tsx")
 _SCRIPTS = (".js", ".mjs", ".cjs")
+_NPM_START = ("npm", "run", "--silent", "start")
 # The name, followed by a version or a tag: https://docs.npmjs.com/cli/configuring-npm/package-json#name
 _PACKAGE = re.compile(r"((?:@[a-z0-9~-][a-z0-9._~-]*/)?[a-z0-9~-][a-z0-9._~-]*)(?:@([\w.^~<>=|* -]+))?")
 _SHELL = re.compile(r"[|&;<>$`*?\\]")
@@ -29,7 +32,7 @@ class NodeProgram:
 def read_package(folder: Path) -> Mapping[str, Any] | None:
     """Returns the content of the folder's package.json, None when there is none that can be read."""
     try:
-        data = json.loads((folder / "package.json").read_text(encoding="utf-8"))
+        data = json.loads((folder / PACKAGE).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
@@ -78,10 +81,15 @@ def programs_of(package: Mapping[str, Any]) -> dict[str, str]:
     return dict(list(files.items())[:1]) if len(set(files.values())) == 1 else files
 
 
+def is_script(file: str) -> bool:
+    """Tells whether Node runs a file of this name as it is."""
+    return file.endswith(_SCRIPTS)
+
+
 def run_file(file: str, folder: str = "") -> tuple[str, ...]:
     """Returns the command that runs `file` of the package in `folder`."""
     path = str(PurePosixPath(folder, file))
-    return ("node", path) if path.endswith(_SCRIPTS) or "." not in PurePosixPath(path).name else (f"./{path}",)
+    return ("node", path) if is_script(path) or "." not in PurePosixPath(path).name else (f"./{path}",)
 
 
 def _scripts(package: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -94,7 +102,12 @@ def _start(script: str) -> tuple[str, ...]:
     PATH.
     """
     words = shlex.split(script) if not _SHELL.search(script) else []
-    return tuple(words) if words[:1] == ["node"] else ("npm", "run", "--silent", "start")
+    return tuple(words) if words[:1] == ["node"] else _NPM_START
+
+
+def with_arguments(command: tuple[str, ...], args: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the command with the program's own arguments behind it, which npm hands on to a script after `--`."""
+    return (*command, *(("--",) if args and command == _NPM_START else ()), *args)
 
 
 def parse_package(text: str) -> tuple[str, str] | None:

@@ -21,8 +21,7 @@ from ..home import write_atomic
 from ..temporary import temporary_folder
 from .confined import confined, npm_cache, without_keys
 from .model import Lock, NodePackages, SourceFile
-from .pnpm_lock import NAME as PNPM
-from .pnpm_lock import pinned
+from .node_locks import LOCKS, pinned
 from .source import copy_source
 from .uv import mask
 
@@ -50,8 +49,8 @@ class NpmError(BuildError):
 def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, bool]:
     """Returns what npm installs for a program of Node, None for any other, and whether npm did not have to be asked.
 
-    It is the project's own lock, else what npm resolves, with the versions in a lock of yarn or pnpm if there is one;
-    that is cached below `cache`. Raises LockError when npm cannot resolve the packages.
+    It is the project's own lock, else what npm resolves, with the versions in a lock of yarn, pnpm or bun if there is
+    one; that is cached below `cache`. Raises LockError when npm cannot resolve the packages.
     """
     declared = _declared(project)
     if not project.command or project.command[0] not in PROGRAMS or declared is None:
@@ -61,8 +60,10 @@ def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, b
     npmrc = _text(project.folder / ".npmrc") or ""
     lock = next((text for name in _LOCKS if (text := _text(project.folder / name))), None)
     keeps = not lock and project.upgrade is None
-    yarn, pnpm = (_text(project.folder / name) if keeps else None for name in (_YARN, PNPM))
-    package = json.dumps(pinned(declared, pnpm) if pnpm and not yarn else declared)
+    yarn = _text(project.folder / _YARN) if keeps else None
+    others = ((name, _text(project.folder / name)) for name in LOCKS) if keeps and not yarn else ()
+    other = next(((name, text) for name, text in others if text), None)
+    package = json.dumps(pinned(declared, *other) if other else declared)
     remembered = cache / "locks" / f"{_hash(package, npmrc, yarn or '')}.json"
     known = lock or (_text(remembered) if project.upgrade is None else None)
     if known is None:

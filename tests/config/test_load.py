@@ -80,6 +80,32 @@ def test_a_command_needs_no_python_file(folder: Path) -> None:
     assert (project.entrypoint, project.command) == (Entrypoint("a.py"), None)
 
 
+def test_a_file_of_node_is_run_with_its_arguments(folder: Path) -> None:
+    write(folder, {"package.json": "{}", "src/index.mjs": "", "a.py": SERVER})
+    project = load_project("src/index.mjs", ["--root", "/data"])
+    assert (project.entrypoint, project.command) == (None, ("node", "src/index.mjs", "--root", "/data"))
+    assert project.folder == folder.resolve()
+
+
+@pytest.mark.parametrize(
+    ("package", "command"),
+    [
+        ({"main": "index.js"}, ("node", "index.js", "/data")),
+        ({"scripts": {"start": "tsx index.ts"}}, ("npm", "run", "--silent", "start", "--", "/data")),
+    ],
+)
+def test_a_program_of_node_gets_its_arguments(folder: Path, package: dict[str, str], command: tuple[str, ...]) -> None:
+    write(folder, {"package.json": json.dumps({"name": "notes-mcp", **package}), "index.js": ""})
+    assert load_project(".", ["/data"]).command == command
+
+
+def test_typescript_is_refused_with_the_folder_that_is_built(folder: Path) -> None:
+    write(folder, {"package.json": "{}", "src/index.ts": ""})
+    with pytest.raises(SourceError, match=r"src/index\.ts is TypeScript") as caught:
+        load_project("src/index.ts")
+    assert "homeport deploy ." in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize(
     ("files", "found"),
     [

@@ -79,10 +79,11 @@ is-number@>=6:
   integrity sha512-Wu1VHeILBK8KAWJUAiSZQX94GmOE45Rg6/538fKwiloUu21KncEkYGPqob2oSZ5mUT73vLGrHQjKw3KMPwfDzg==
 """
 PNPM = "lockfileVersion: '9.0'\n\npackages:\n\n  is-number@6.0.0:\n    resolution: {}\n"
+BUN = '{\n  "packages": {\n    "is-number": ["is-number@6.0.0", "", {}, "sha512-x"],\n  }\n}\n'
 
 
-@pytest.mark.parametrize(("name", "text"), [("yarn.lock", YARN), ("pnpm-lock.yaml", PNPM)])
-def test_locks_of_yarn_and_pnpm_decide(tmp_path: Path, name: str, text: str) -> None:
+@pytest.mark.parametrize(("name", "text"), [("yarn.lock", YARN), ("pnpm-lock.yaml", PNPM), ("bun.lock", BUN)])
+def test_locks_of_yarn_pnpm_and_bun_decide(tmp_path: Path, name: str, text: str) -> None:
     made = project(tmp_path / "project", {"private": True, "dependencies": {"is-number": ">=6"}})
     (made.folder / name).write_text(text)
     assert _locked("is-number", made, tmp_path) == "6.0.0"
