@@ -138,8 +138,8 @@ def _likeliest(root: Root, roles: Mapping[Path, Role]) -> Sequence[Path]:
     )
 
 
-def _node_program(_root: Root, package: Path) -> Choice | None:
-    found = package_program(package)
+def _node_program(root: Root, package: Path) -> Choice | None:
+    found = package_program(package, root.member)
     return Choice(found.command, " ".join(found.command), found.origin) if found else None
 
 

@@ -1,11 +1,13 @@
 """Reads the versions in the locks of pnpm and bun, so that npm installs those that the project was written with.
 
-npm reads yarn.lock itself, and these not at all: it would take the newest versions that package.json allows, with which
-a project that has a lock was never tried. What such a lock has in several versions npm decides.
+npm reads yarn.lock itself, and these not at all, nor its own one for a part of a workspace: it would take the newest
+versions that package.json allows, with which a project that has a lock was never tried. What such a lock has in several
+versions npm decides.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -29,8 +31,22 @@ def _bun(lock: str) -> list[tuple[str, str]]:
     return _BUN_PACKAGE.findall(lock)
 
 
+def _npm(lock: str) -> list[tuple[str, str]]:
+    try:
+        packages = json.loads(lock).get("packages")
+    except (ValueError, AttributeError, RecursionError):
+        return []
+    entries = packages.items() if isinstance(packages, dict) else ()
+    found = ((path.rpartition("node_modules/"), entry) for path, entry in entries if isinstance(entry, dict))
+    return [(name, str(entry["version"])) for (_, inside, name), entry in found if inside and "version" in entry]
+
+
 # What finds the names and versions in each lock; the first lock that a project has is used.
-LOCKS: Mapping[str, Callable[[str], list[tuple[str, str]]]] = {"pnpm-lock.yaml": _pnpm, "bun.lock": _bun}
+LOCKS: Mapping[str, Callable[[str], list[tuple[str, str]]]] = {
+    "package-lock.json": _npm,
+    "pnpm-lock.yaml": _pnpm,
+    "bun.lock": _bun,
+}
 
 
 def pinned(package: Mapping[str, Any], name: str, lock: str) -> dict[str, Any]:

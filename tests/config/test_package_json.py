@@ -39,6 +39,28 @@ def test_what_a_package_runs(tmp_path: Path, package: dict[str, Any], command: t
     assert found.command == command
 
 
+@pytest.mark.parametrize(
+    ("package", "files", "command"),
+    [
+        ({"bin": "i.js"}, {"i.js": "#!/usr/bin/env bun\nx"}, ("bun", "i.js")),
+        ({"bin": "i.js"}, {"i.js": "// @bun\nx"}, ("bun", "i.js")),
+        ({"bin": "i.js"}, {"i.js": "#!/usr/bin/env node\n// no bun"}, ("node", "i.js")),
+        ({"main": "i.js", "scripts": {"build": "bun build s.ts --target bun"}}, {}, ("bun", "i.js")),
+        ({"main": "i.js", "scripts": {"build": "bun build s.ts --target node"}}, {}, ("node", "i.js")),
+        ({"module": "i.ts"}, {"i.ts": "", "bun.lock": ""}, ("bun", "i.ts")),
+        ({"main": "gone.js", "module": "i.mjs"}, {"i.mjs": ""}, ("node", "i.mjs")),
+    ],
+)
+def test_what_is_for_bun_runs_on_it(
+    tmp_path: Path, package: dict[str, Any], files: dict[str, str], command: tuple[str, ...]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found = program(tmp_path, {**SDK, **package})
+    assert found is not None
+    assert found.command == command
+
+
 @pytest.mark.parametrize("package", [{"main": "dist/index.js"}, {**SDK, "main": "gone.js"}, SDK, {**SDK, "bin": 1}])
 def test_what_runs_nothing_of_mcp(tmp_path: Path, package: dict[str, Any]) -> None:
     assert program(tmp_path, package, "dist/index.js") is None
