@@ -59,16 +59,16 @@ def package_program(folder: Path, member: str = "") -> NodeProgram | None:
             f"package.json: several programs could be the server: {', '.join(programs)}",
             hint=f"Name one in a fastmcp.toml, below [deployment]:\n{words}",
         )
-    declared = (
-        *(("bin", file) for file in programs.values()),
-        *((key, package.get(key)) for key in ("main", "module")),
-    )
-    for key, file in declared:
-        if isinstance(file, str) and (built or (folder / file).is_file()):
+    start = _scripts(package).get("start")
+    script = _start(start, member) if isinstance(start, str) else None
+    # `npm init` writes a `main` that many a package never has; a start script that names a file knows better.
+    if_built = built and not (script and script[0] == "node")
+    mains = [(key, package.get(key), if_built) for key in ("main", "module")]
+    for key, file, unseen in (*(("bin", file, built) for file in programs.values()), *mains):
+        if isinstance(file, str) and (unseen or (folder / file).is_file()):
             program = "bun" if _is_for_bun(package, folder, file) else "node"
             return NodeProgram(run_file(file, member, program), f"{key} of package.json")
-    start = _scripts(package).get("start")
-    return NodeProgram(_start(start, member), "the start script of package.json") if isinstance(start, str) else None
+    return NodeProgram(script, "the start script of package.json") if script else None
 
 
 def programs_of(package: Mapping[str, Any]) -> dict[str, str]:

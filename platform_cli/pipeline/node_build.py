@@ -43,11 +43,25 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
         with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as temporary:
             folder = Path(temporary, "app")
             _build(project, layer, files, folder, scripted)
-            if not (folder / program).is_file():
+            if not _made(folder, program, files):
                 raise BuildError(f"`npm run build` did not make {program}", hint="Name what runs in a fastmcp.toml.")
             folder.rename(final)
+    made = _made(final, program, files) or program
     linked = [f"{package}/{MODULES}" for package in packages if (final / package / MODULES).is_dir()]
-    return replace(project, folder=final, include=tuple(linked))
+    return replace(project, folder=final, command=(command[0], made, *command[2:]), include=tuple(linked))
+
+
+def _made(folder: Path, program: str, files: Sequence[SourceFile]) -> str | None:
+    """Returns the path of the program in what was built, None without it.
+
+    Where `program` is not, it is the only new file of its name: package.json may still have the `main` of `npm init`.
+    """
+    if (folder / program).is_file():
+        return program
+    known = {file.path for file in files}
+    found = (path.relative_to(folder) for path in sorted(folder.rglob(Path(program).name)))
+    new = [path.as_posix() for path in found if path.as_posix() not in known and MODULES not in path.parts]
+    return new[0] if len(new) == 1 else None
 
 
 def _build(project: Project, layer: Path, files: Sequence[SourceFile], folder: Path, packages: Sequence[str]) -> None:

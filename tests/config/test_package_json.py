@@ -31,6 +31,9 @@ def program(folder: Path, package: dict[str, Any], *files: str) -> NodeProgram |
         ({"main": "gone.js", "scripts": {"start": "node dist/index.js --x"}}, ("node", "dist/index.js", "--x")),
         ({"scripts": {"start": "tsx src/index.ts"}}, ("npm", "run", "--silent", "start")),
         ({"main": "built.js", "scripts": {"build": "tsc"}}, ("node", "built.js")),
+        ({"main": "built.js", "scripts": {"build": "tsc", "start": "tsx src/index.ts"}}, ("node", "built.js")),
+        ({"main": "index.js", "scripts": {"build": "tsc", "start": "node out/i.js"}}, ("node", "out/i.js")),
+        ({"bin": "built.js", "main": "dist/index.js", "scripts": {"build": "tsc"}}, ("node", "built.js")),
     ],
 )
 def test_what_a_package_runs(tmp_path: Path, package: dict[str, Any], command: tuple[str, ...]) -> None:

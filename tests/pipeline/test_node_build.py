@@ -42,6 +42,16 @@ def test_what_is_not_there_is_built(tmp_path: Path) -> None:
     assert build_app(replace(made, command=("node", "package.json")), layer.path, files, tmp_path / "cache") is None
 
 
+def test_the_only_new_file_of_its_name_is_the_program(tmp_path: Path) -> None:
+    """It is what npm's `main` of a new package means, which says index.js."""
+    scripts = {"build": "mkdir -p dist other && touch dist/index.js other/util.js"}
+    made = project(tmp_path / "project", {"scripts": scripts}, "node", "index.js", "--x")
+    files = collect_source(made.folder, None).files
+    built = build_app(made, tmp_path / "layer", files, tmp_path / "cache")
+    assert built is not None
+    assert built.command == ("node", "dist/index.js", "--x")
+
+
 WRITING = """
 const fs = require("fs"), said = {};
 for (const folder of JSON.parse(process.argv[2]).concat(process.env.npm_config_cache)) {
