@@ -62,8 +62,9 @@ def pinned(package: Mapping[str, Any], name: str, lock: str) -> dict[str, Any]:
         for kind in _KINDS
         if isinstance(package.get(kind), dict)
     }
-    direct = {found for names in own.values() for found in names}
     # npm refuses to override what a package asks for itself.
+    peers = package.get("peerDependencies")
+    direct = {found for names in (*own.values(), peers) if isinstance(names, dict) for found in names}
     others = {found: version for found, version in only.items() if found not in direct}
     declared = package.get("overrides")
     return {**package, **own, "overrides": others | (declared if isinstance(declared, dict) else {})}

@@ -12,6 +12,7 @@ PACKAGE = {
     "name": "own",
     "dependencies": {"@scope/sdk": "^1.0.0", "beside": "workspace:*"},
     "devDependencies": {"typescript": "^5"},
+    "peerDependencies": {"peer": "^1"},
     "overrides": {"mine": "3.0.0"},
 }
 LOCKS = {
@@ -27,6 +28,9 @@ importers:
         version: 1.2.3(zod@3.24.2)
 
 packages:
+
+  peer@1.0.0:
+    resolution: {integrity: sha512-x}
 
   '@scope/sdk@1.2.3':
     resolution: {integrity: sha512-x}

@@ -157,6 +157,13 @@ def test_a_start_that_takes_too_long_says_where_it_waits(workers: Workers) -> No
     assert "within 0.5 s; it waits in server.py, line 3" in answer["message"]
 
 
+def test_a_program_that_says_nothing_is_told_what_it_has_to_speak(workers: Workers) -> None:
+    program = {"start_timeout_s": 0.5, "command": ["sleep", "3600"]}
+    answer = failure(workers.start("", python(), manifest=program))
+    assert "within 0.5 s" in answer["message"]
+    assert "stdin and stdout" in answer["hint"]
+
+
 def test_it_says_when_nobody_asks(workers: Workers) -> None:
     worker = workers.serve(MCP2 + TOOLS, python(), idle_s=0.1)
     worker.expect("idle")
