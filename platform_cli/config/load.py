@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ConfigError, SourceError
-from .choose import choose, named_program, server_file
+from .choose import NoServerError, choose, named_program, package_with_server, server_file
 from .command import Run, translate
 from .package_json import PACKAGE, TYPESCRIPT, is_script, run_file, with_arguments
 from .paths import exists, file_inside, from_here, typed
@@ -70,7 +70,13 @@ def _load(path: str, args: tuple[str, ...], top: Path | None) -> Project:
     elif _is_configured(project, given.folder):
         project = _resolve(project, root)
     else:
-        project = _choose(project, root, given.folder)
+        try:
+            project = _choose(project, root, given.folder)
+        except NoServerError:
+            package = package_with_server(root) if given.folder == root.folder else None
+            if package is None:
+                raise
+            return _load(str(package), args, top)
     if project.command:
         return replace(project, command=with_arguments(project.command, args))
     return replace(project, args=args or project.args)

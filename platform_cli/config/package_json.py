@@ -16,6 +16,7 @@ PACKAGE = "package.json"
 TYPESCRIPT = (".ts", ".mts", ".cts", ".tsx")
 _SCRIPTS = (".js", ".mjs", ".cjs")
 _NPM_START = ("run", "--silent", "start")
+_SDKS = ("fastmcp", "mcp-framework", "xmcp")
 _BUN_LOCKS = ("bun.lock", "bun.lockb")
 _BUN_LINE = re.compile(rb"#!.*\bbun\b|// @bun\b")
 _BUN_TARGET = re.compile(r"\bbun build\b.*--target[ =]bun\b")
@@ -87,6 +88,13 @@ def programs_of(package: Mapping[str, Any]) -> dict[str, str]:
         if len(likely) == 1:
             return {name: files[name] for name in likely}
     return dict(list(files.items())[:1]) if len(set(files.values())) == 1 else files
+
+
+def uses_node_sdk(package: Mapping[str, Any]) -> bool:
+    """Tells whether the package.json `package` asks for an SDK of MCP."""
+    asked = package.get("dependencies")
+    names = asked if isinstance(asked, dict) else {}
+    return any(name.startswith("@modelcontextprotocol/") or name in _SDKS for name in names)
 
 
 def is_script(file: str) -> bool:

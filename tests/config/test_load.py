@@ -99,6 +99,24 @@ def test_a_program_of_node_gets_its_arguments(folder: Path, package: dict[str, s
     assert load_project(".", ["/data"]).command == command
 
 
+def test_the_server_in_a_workspace_of_node_is_found(folder: Path) -> None:
+    sdk = {"@modelcontextprotocol/sdk": "1"}
+    other = {"main": "index.js", "dependencies": sdk}
+    files = {
+        "package.json": {"name": "notes-mcp", "workspaces": ["packages/*"]},
+        "packages/server/package.json": {"main": "index.js", "dependencies": {**sdk, "own-lib": "*"}},
+        "packages/lib/package.json": {"name": "own-lib", "main": "index.js", "keywords": ["mcp"]},
+    }
+    write(folder, {name: json.dumps(package) for name, package in files.items()})
+    write(folder, {"packages/server/index.js": "", "packages/lib/index.js": ""})
+    project = load_project(".", ["/data"])
+    assert (project.member, project.command) == ("packages/server", ("node", "packages/server/index.js", "/data"))
+    write(folder, {"packages/other/package.json": json.dumps(other), "packages/other/index.js": ""})
+    with pytest.raises(SourceError, match="several packages could be the server: packages/other, packages/server") as e:
+        load_project(".")
+    assert "homeport deploy packages/server" in (e.value.hint or "")
+
+
 def test_typescript_is_refused_with_the_folder_that_is_built(folder: Path) -> None:
     write(folder, {"package.json": "{}", "src/index.ts": ""})
     with pytest.raises(SourceError, match=r"src/index\.ts is TypeScript") as caught:
