@@ -22,7 +22,8 @@ from .layer import build_layer
 from .lock import make_lock
 from .manifest import bundle_hash
 from .model import ISSUER_REQUIREMENTS, Bundle, Interpreter, Layer, Lock, Requirements, Source
-from .node import build_app, find_program, lock_packages, packages_origin, with_packages
+from .node import find_program, lock_packages, packages_origin, with_packages
+from .node_build import build_app
 from .package import OwnPackage, own_package
 from .program_package import installed_program, program_name, remember, writes_beside_itself, writing_program
 from .programs import program_of
@@ -207,7 +208,7 @@ def _bundle(
     project = installed.project
     source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
     if built := build_app(project, installed.layer.path, source.files, home.cache):
-        project, source = replace(project, folder=built), collect_source(built, None)
+        project, source = built, collect_source(built.folder, None, built.include)
         installed = replace(installed, project=project)
     package = own_package(project, [file.path for file in source.files], installed.interpreter, home.cache, note)
     program = program_name(project, source.files)

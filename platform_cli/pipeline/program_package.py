@@ -20,7 +20,7 @@ from ..config.project import Program, Project
 from ..errors import InspectError
 from ..home import write_atomic
 from .model import Layer, SourceFile
-from .node import MODULES
+from .node_members import MODULES
 from .package import OwnPackage
 
 if TYPE_CHECKING:

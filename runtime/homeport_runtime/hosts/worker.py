@@ -113,7 +113,8 @@ def _work(
         os.close(descriptor)
     confine_calls()
     settle(job)
-    deadline = Deadline(manifest.start_timeout_s, job.bundle / APP_FOLDER, channel)
+    bridged = manifest.bridged or manifest.command is not None
+    deadline = Deadline(manifest.start_timeout_s, job.bundle / APP_FOLDER, channel, bridged=bridged)
 
     def fail(error: ServerError) -> NoReturn:
         deadline.reached_start()

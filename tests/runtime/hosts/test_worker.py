@@ -167,6 +167,13 @@ def test_an_installed_program_that_takes_too_long_has_a_hint_that_fits_it(worker
     assert 'command = "uvx PACKAGE"' in answer["hint"]
 
 
+def test_a_program_that_says_nothing_is_told_what_it_has_to_speak(workers: Workers) -> None:
+    program = {"start_timeout_s": 0.5, "command": ["sleep", "3600"]}
+    answer = failure(workers.start("", python(), manifest=program))
+    assert "within 0.5 s" in answer["message"]
+    assert "stdin and stdout" in answer["hint"]
+
+
 def test_it_says_when_nobody_asks(workers: Workers) -> None:
     worker = workers.serve(MCP2 + TOOLS, python(), idle_s=0.1)
     worker.expect("idle")
