@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..home import write_atomic
-from .model import Interpreter
+from .model import Interpreter, platform_tag
 
 
 def find_interpreter(request: str | None, cache: Path) -> Interpreter:
@@ -47,13 +47,6 @@ def _running() -> Interpreter:
     path = Path(base if base and os.access(base, os.X_OK) else sys.executable)
     tag = platform_tag(sysconfig.get_platform(), platform.machine())
     return Interpreter(path.resolve(), platform.python_version(), tag)
-
-
-def platform_tag(name: str, machine: str) -> str:
-    """Returns the tag (`linux-x86_64`, `macos-arm64`) for sysconfig.get_platform(), whose macOS form also names the
-    SDK.
-    """
-    return f"macos-{machine}" if name.startswith("macosx") else name
 
 
 def _recall(remembered: Path) -> Interpreter | None:

@@ -45,6 +45,13 @@ class Interpreter:
         return ["--python", str(self.path), *(elsewhere if self.foreign else ())]
 
 
+def platform_tag(name: str, machine: str) -> str:
+    """Returns the tag (`linux-x86_64`, `macos-arm64`) for sysconfig.get_platform(), whose macOS form also names the
+    SDK.
+    """
+    return f"macos-{machine}" if name.startswith("macosx") else name
+
+
 @dataclass(frozen=True, slots=True)
 class ProjectFile:
     """Is a pyproject.toml, setup.py, setup.cfg or script from which uv itself resolves.

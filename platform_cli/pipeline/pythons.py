@@ -15,8 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from ..errors import InputError
-from .interpreter import platform_tag
-from .model import Interpreter
+from .model import Interpreter, platform_tag
 from .uv import UvError, run_uv
 
 OLDEST = "3.10"  # what homeport_runtime runs on

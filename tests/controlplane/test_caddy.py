@@ -54,7 +54,9 @@ def test_names_lead_to_ports(tmp_path: Path) -> None:
 
 def test_what_streams_need(tmp_path: Path) -> None:
     config = adapted(caddy.render(Domain("mcp.example.com"), SITES, Path("/home/caddy.sock")), tmp_path)
-    for proxy in found_in(config, "reverse_proxy"):
+    proxies = list(found_in(config, "reverse_proxy"))
+    assert len(proxies) == 2
+    for proxy in proxies:
         # Set, it would keep requests going whose client has left; unset, Caddy flushes streams by itself.
         assert "flush_interval" not in proxy
         assert proxy["load_balancing"]["try_duration"] == 30_000_000_000

@@ -1,4 +1,4 @@
-"""Checks what every page says: commands and options that exist, links that lead somewhere."""
+"""Checks what every page says: commands and options that exist, links that lead somewhere, bounds of the code."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from pathlib import Path
 import click
 import pytest
 
+from homeport_runtime.hosts.cgroups import SHARED_MB
+from homeport_runtime.hosts.limits import PROCESSES
 from platform_cli.__main__ import cli
 from platform_cli.commands.audit import WithDefault
+from platform_cli.console.pages import audit, calls, logs
+from platform_cli.controlplane import garbage
 from tests.support import ROOT
 
 from .pages import PAGES, blocks, steps
@@ -82,3 +86,19 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{page.name}: {link}"
         assert not anchor or anchor in anchors(target), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ("guides/deploy.md", f"The newest {garbage.KEEP} releases of a project stay"),
+        ("architecture.md", f"beyond the newest {garbage.KEEP}"),
+        ("guides/team-host.md", f"to which {SHARED_MB} MB are added"),
+        ("guides/team-host.md", f"They have up to {PROCESSES:,} processes"),
+        ("guides/console.md", f"The newest {calls.MOST}, by tool"),
+        ("guides/console.md", f"The newest {audit.MOST} lines of the audit log"),
+        ("guides/console.md", f"The last {logs.TAIL} records"),
+    ],
+)
+def test_bounds_are_those_of_the_code(page: str, said: str) -> None:
+    assert said in " ".join((ROOT / "docs" / page).read_text().split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -42,15 +43,19 @@ def test_every_module_is_compiled_but_what_is_not_python(tmp_path: Path) -> None
 
 
 def test_closing_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bytecode, "SCRIPT", "import sys, time; open(sys.argv[1] + '/begun', 'w'); time.sleep(600)")
+    script = "import os, sys, time; open(f'{sys.argv[1]}/begun-{os.getpid()}', 'w'); time.sleep(600)"
+    monkeypatch.setattr(bytecode, "SCRIPT", script)
     release = release_of(tmp_path, ())
 
-    async def close_early() -> None:
+    async def close_early() -> int:
         compiling = Bytecode()
         compiling.compile(release)
         async with asyncio.timeout(DEADLINE_S):
-            while not (release.layer / "begun").exists():
+            while not (begun := list(release.layer.glob("begun-*"))):
                 await asyncio.sleep(0.01)
             await compiling.close()
+        return int(begun[0].name.partition("-")[2])
 
-    asyncio.run(close_early())
+    pid = asyncio.run(close_early())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
