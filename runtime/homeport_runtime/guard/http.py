@@ -167,15 +167,16 @@ class Guard:
     async def _elsewhere(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on what is posted to another path: an app of the user's own may have MCP at any."""
         body, receive = await peek_body(receive)
-        said, is_plain = self._read(body) if body is not None else (None, False)
+        said, is_plain = self._read(scope, body) if body is not None else (None, False)
         if self._judge is not None and may_call(scope) and said is None and body != b"":
             # Whatever the app could read in it, nobody has judged it.
             await self._refuse(scope, send, UNREADABLE if body is not None else TOO_LARGE)
             return
         if body is not None and self._is_guarded and (is_batch(said) or (isinstance(said, dict) and "method" in said)):
-            refused = self._unfit(scope, said)
-            if refused is None and self._judge is not None and isinstance(said, dict):
+            if self._judge is not None and isinstance(said, dict):
                 refused = await self._judge.refusal(scope, said, self.entrance.authenticator)
+            else:
+                refused = self._unfit(said)
             if refused is not None:
                 await self._refuse(scope, send, refused, id_of(said))
                 return
@@ -199,13 +200,14 @@ class Guard:
             return
         except ClientGoneError:
             return
-        said, is_plain = self._read(body)
+        said, is_plain = self._read(scope, body)
         if self._is_guarded:
-            unfit = self._unfit(scope, said)
-            if unfit is None and self._judge is not None and isinstance(said, dict):
-                unfit = await self._judge.refusal(scope, said, self.entrance.authenticator)
-            if unfit is not None:
-                await self._refuse(scope, send, unfit, id_of(said))
+            if self._judge is not None and isinstance(said, dict):
+                refusal = await self._judge.refusal(scope, said, self.entrance.authenticator)
+            else:
+                refusal = self._unfit(said)
+            if refusal is not None:
+                await self._refuse(scope, send, refusal, id_of(said))
                 return
             if not is_plain and isinstance(said, dict):
                 body = rewritten(scope, said)
@@ -214,18 +216,20 @@ class Guard:
         else:
             await self._answer(scope, said, len(body), replay(body, receive), send)
 
-    def _read(self, body: bytes) -> tuple[object, bool]:
-        """Returns a body decoded as JSON, and whether it may be passed on as it is once that was judged."""
-        return read(body) if self._judge is not None else (decoded(body), True)
-
-    def _unfit(self, scope: Scope, said: object) -> Refusal | None:
-        """Returns why nobody can judge what a body says, None if it is one message, which is kept in the scope."""
+    def _read(self, scope: Scope, body: bytes) -> tuple[object, bool]:
+        """Returns a body decoded as JSON, and whether it may be passed on as it is once that was judged; a message is
+        kept in the scope.
+        """
+        said, is_plain = read(body) if self._judge is not None else (decoded(body), True)
         if isinstance(said, dict):
             scope[MESSAGE] = said
-            return None
+        return said, is_plain
+
+    def _unfit(self, said: object) -> Refusal | None:
+        """Returns why nobody can judge what a body says, None if it is one message."""
         if is_batch(said):
             return BATCH
-        return None if self._judge is None else UNREADABLE
+        return None if self._judge is None or isinstance(said, dict) else UNREADABLE
 
     async def _post(self, scope: Scope, body: bytes, said: object, receive: Receive, send: Send) -> None:
         """Passes a message of HTTP+SSE on to the process in which its session is open."""
@@ -251,7 +255,7 @@ class Guard:
         try:
             scope[ADDRESS] = address_of(scope, first_headers(scope), self._names)
             body = await read_body(receive)
-            said = decoded(body)
+            said, _ = self._read(scope, body)
             send = self._calls.post(scope, body, said, send)
             await self._answer(scope, said, len(body), replay(body, receive), send)
         finally:
@@ -283,8 +287,6 @@ class Guard:
 
     async def _answer(self, scope: Scope, said: object, size: int, receive: Receive, send: Send) -> None:
         """Passes a request to the app; `said` is its body of `size` bytes decoded as JSON, None if it is not JSON."""
-        if isinstance(said, dict):
-            scope[MESSAGE] = said
         if self.entrance.authenticator is not None:
             scope["headers"] = no_authorization(scope["headers"])
         audit = self.passing.audit

@@ -13,7 +13,7 @@ from .auth import Authenticator
 from .caller import CALLER, SCOPES_USED, Caller
 from .limits import Limits
 from .refusals import FORBIDDEN, Refusal
-from .scopes import PROMPT, RESOURCE, Scopes, Target, target_of
+from .scopes import CALL, PROMPT, RESOURCE, Scopes, Target, target_of
 from .shown import MAX_NAME, shown
 from .windows import Bucket, Rate, Windows
 
@@ -49,8 +49,8 @@ class Judge:
     def __init__(self, scopes: Scopes | None, limits: Limits | None) -> None:
         self._scopes = scopes
         self._limits = limits
-        # By what a known caller may use something; few callers make most calls.
-        self._known: dict[tuple[Caller | None, Target], _Allowed] = {}
+        # By what a known caller may use a tool; few callers make most calls.
+        self._known: dict[tuple[Caller | None, str], _Allowed] = {}
 
     @classmethod
     def of(
@@ -74,19 +74,20 @@ class Judge:
             params = {}
         if not (_PLAIN.issuperset(message) and _PLAIN.issuperset(params)) and _is_ambiguous(message, params):
             return AMBIGUOUS
-        target = target_of(message)
-        if target is None:
-            return None
         caller: Caller | None = scope.get(CALLER)
-        allowed = self._known.get((caller, target))
+        tool = params.get("name") if message.get("method") == CALL else None
+        allowed = self._known.get((caller, tool)) if isinstance(tool, str) else None
         if allowed is None:
+            target = target_of(message)
+            if target is None:
+                return None
             decided = await self._decided(scope, target, authenticator)
             if isinstance(decided, Refusal):
                 return decided
             allowed = decided
             # A caller's own texts must not make this grow.
-            if caller is not None and len(target.name) <= MAX_NAME and len(self._known) < MAX_KNOWN:
-                self._known[caller, target] = allowed
+            if caller is not None and isinstance(tool, str) and len(tool) <= MAX_NAME and len(self._known) < MAX_KNOWN:
+                self._known[caller, tool] = allowed
         scope[SCOPES_USED], buckets = allowed
         limits = self._limits
         if limits is None or not buckets:

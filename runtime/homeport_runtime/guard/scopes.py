@@ -12,6 +12,7 @@ from .caller import Caller
 SCOPE = r"[\x21\x23-\x5b\x5d-\x7e]{1,200}"
 # The end of the names of those scopes that a client gets which asks for none.
 READS = ":read"
+CALL = "tools/call"
 # The rule for everything that has no other.
 ANYTHING = "*"
 # The text before the URI of a resource, or the name of a prompt, in the name of a rule.
@@ -38,7 +39,7 @@ def target_of(message: Mapping[str, Any]) -> Target | None:
     """Returns what a message uses of the server; None for messages that everyone may send who may call."""
     method, params = message.get("method"), message.get("params")
     params = params if isinstance(params, dict) else {}
-    if method == "tools/call":
+    if method == CALL:
         return Target(_text(params.get("name")), is_tool=True)
     if method in ("resources/read", "resources/subscribe"):
         return Target(RESOURCE + _text(params.get("uri")), is_tool=False)

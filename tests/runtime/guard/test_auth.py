@@ -10,6 +10,7 @@ import pytest
 
 from homeport_runtime.asgi import Headers, Receive, Scope, Send, header, send_json
 from homeport_runtime.guard.access import Access
+from homeport_runtime.guard.auth import no_authorization
 from homeport_runtime.guard.http import Guard
 from homeport_runtime.guard.names import Names
 from homeport_runtime.protocol.probe import call_app
@@ -52,3 +53,10 @@ def test_whoever_has_another_one_does_not_reach_the_server(given: str) -> None:
     assert ask("POST", "/mcp", given, ",".join(known)) == (401, [])
     status, seen = ask("POST", "/mcp", f"bearer {TOKEN}", ",".join(known))
     assert (status, len(seen)) == (200, 1)
+
+
+@pytest.mark.parametrize("more", [[], [(b"accept", b"a"), (b"accept", b"b")], [(b"authorization", b"Basic other")]])
+def test_no_token_is_left_however_many_there_are(more: Headers) -> None:
+    headers = [(b"host", b"localhost"), (b"authorization", b"Bearer x"), *more, (b"x-authorization", b"y")]
+    assert no_authorization(headers) == [field for field in headers if field[0] != b"authorization"]
+    assert len(headers) == 3 + len(more), "those of the request itself stay"

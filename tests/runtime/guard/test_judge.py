@@ -220,6 +220,7 @@ def test_what_one_caller_may_is_not_what_another_may() -> None:
         assert not may(read("x://s/1"), "read")
         assert may(read("x://s/1"), "admin")
         assert not may(call("drop"), "write", "admin")
+        assert not may({**call("add"), "method": "prompts/get"}), "a prompt that is called like a tool"
 
 
 def test_a_token_ends_also_after_it_was_good(monkeypatch: pytest.MonkeyPatch) -> None:
