@@ -7,6 +7,7 @@ import contextlib
 import errno
 import gc
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -122,17 +123,24 @@ def main() -> None:
     """Runs the command of this process, and turns every expected failure into a message and an exit code."""
     # The garbage collector finds next to nothing in what is imported and in a short command, and costs a deploy 15 ms.
     gc.set_threshold(MANY_OBJECTS)
-    try:
-        code = run(sys.argv[1:])
-    except BrokenPipeError:
-        # The reader of our output has closed the pipe. The rest of the buffer goes to /dev/null.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        code = 0
-    _leave(code)
+    _open_what_is_closed()
+    _leave(run(sys.argv[1:]))
+
+
+def _open_what_is_closed() -> None:
+    """Leads stdin, stdout and stderr to /dev/null where whoever started the command has closed them, lest a file that
+    is opened later get their number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode))
 
 
 def _leave(code: int) -> NoReturn:
     """Ends the process without the interpreter's teardown, which would cost 10 ms after a deploy."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError):
@@ -141,13 +149,11 @@ def _leave(code: int) -> NoReturn:
 
 
 def run(arguments: list[str]) -> int:
-    """Runs a command, prints the error of one that failed, and returns its exit code.
-
-    Raises BrokenPipeError when the reader of the output has closed the pipe.
-    """
+    """Runs a command, prints the error of one that failed, and returns its exit code."""
     if sys.platform == "win32":
-        sys.stderr.write("error: homeport runs on Linux and macOS\n  try: on Windows, use it inside WSL 2\n")
-        return 2
+        return _failed(
+            arguments, InputError("homeport runs on Linux and macOS", hint="on Windows, use it inside WSL 2")
+        )
     try:
         code = cli.main(arguments, prog_name="homeport", standalone_mode=False)
     except click.exceptions.Abort:
@@ -155,17 +161,17 @@ def run(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         code = _interrupted(arguments)
     except click.exceptions.NoArgsIsHelpError as error:
-        sys.stderr.write(f"{error.format_message()}\n")
+        _note(error.format_message())
         code = InputError.exit_code
     except click.UsageError as error:
-        context = error.ctx.command_path if error.ctx else "homeport"
+        # Of an option without its value click does not say whose it is.
+        named = f"homeport {arguments[0]}" if arguments and arguments[0] in COMMANDS else "homeport"
+        context = error.ctx.command_path if error.ctx else named
         code = _failed(arguments, InputError(error.format_message(), hint=f"`{context} --help` shows what is expected"))
     except click.ClickException as error:
         code = _failed(arguments, InputError(error.format_message()))
     except HomeportError as error:
         code = _failed(arguments, error)
-    except BrokenPipeError:
-        raise
     except OSError as error:  # a full disk, a folder that may not be read
         code = _failed(arguments, _broken(error))
     return code if isinstance(code, int) else 0
@@ -176,7 +182,16 @@ def _broken(error: OSError) -> HomeportError:
         return HomeportError(
             "the disk is full; what served before still does", hint="free some space, then run the command again"
         )
+    if isinstance(error, FileNotFoundError) and not _is_somewhere():
+        return InputError("the folder that you are in does not exist any more", hint="change into another one: `cd`")
     return HomeportError(str(error), hint="`homeport doctor` checks this machine")
+
+
+def _is_somewhere() -> bool:
+    try:
+        return bool(os.getcwd())  # noqa: PTH109
+    except FileNotFoundError:
+        return False
 
 
 def _failed(arguments: list[str], error: HomeportError) -> int:
@@ -188,9 +203,20 @@ def _failed(arguments: list[str], error: HomeportError) -> int:
     return error.exit_code
 
 
+def _note(text: str) -> None:
+    from .commands.output import Output
+
+    Output(as_json=False).note(text)
+
+
 def _interrupted(arguments: list[str]) -> int:
-    sys.stderr.write("\n")
-    return _failed(arguments, InterruptedByUser("interrupted; what served before still does"))
+    # Whoever is in a hurry presses it again.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        _note("")
+        return _failed(arguments, InterruptedByUser("interrupted; what served before still does"))
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 if __name__ == "__main__":

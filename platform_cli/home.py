@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import socket
@@ -151,7 +152,7 @@ def home_root() -> Path:
 def open_home() -> Home:
     """Returns the home that `home_root` names, and creates it with mode 0700 where it does not exist.
 
-    Raises InputError if it cannot be created.
+    Raises InputError if it cannot be created, and OSError if the disk is full.
     """
     root = home_root()
     try:
@@ -161,6 +162,8 @@ def open_home() -> Home:
             # A home inside a project folder must neither be committed nor deployed with it, since it holds secrets.
             ignore.write_text("*\n")
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
         raise InputError(
             f"the folder for all state, {root}, cannot be made: {error.strerror}",
             hint="set HOMEPORT_HOME to a folder of your own",

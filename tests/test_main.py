@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -7,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -14,10 +16,14 @@ from click.testing import CliRunner
 
 from platform_cli import __version__, errors
 from platform_cli.__main__ import COMMANDS, EPILOG, cli, run
+from platform_cli.commands.output import Output
 from platform_cli.errors import HomeportError
+from tests.support import require
 
 # Modules that must not be loaded before a command needs them, since each costs more than the command.
 HEAVY = {"fastapi", "uvicorn", "starlette", "pydantic", "mcp", "rich", "httpx", "httpx2", "anyio"}
+
+START = "from platform_cli.start import main; main()"
 
 
 def homeport(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -60,6 +66,11 @@ def test_a_command_that_is_not_there(typed: str, meant: str, capsys: pytest.Capt
     said = json.loads(capsys.readouterr().out)["error"]
     assert said["message"] == f"there is no command {meant}"
     assert said["hint"] == "`homeport --help` shows what is expected"
+
+
+def test_an_option_without_its_value(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["deploy", "server.py", "--name"]) == 2
+    assert "try: `homeport deploy --help`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -133,6 +144,37 @@ def test_an_argument_that_is_no_text(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["error"]["message"] == "\udcff.py does not exist"
 
 
+@pytest.mark.parametrize("words", [["deplyo"], ["deplyo", "--json"]])
+@pytest.mark.parametrize("how", ["reader gone", "closed", "full"])
+@pytest.mark.parametrize("which", [1, 2])
+def test_the_exit_code_does_not_depend_on_who_reads(words: list[str], how: str, which: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "platform_cli", *words]
+    if how == "closed":
+        command = ["sh", "-c", f'exec "$@" {which}>&-', "sh", *command]
+    with contextlib.ExitStack() as opened:
+        reader, gone = os.pipe()
+        os.close(reader)
+        opened.callback(os.close, gone)
+        streams = [opened.enter_context((tmp_path / "read").open("w+")) for _ in (1, 2)]
+        where: list[Any] = [*streams]
+        if how == "full":
+            require(Path("/dev/full").exists(), "/dev/full is Linux's")
+            where[which - 1] = opened.enter_context(Path("/dev/full").open("w"))
+        elif how == "reader gone":
+            where[which - 1] = gone
+        done = subprocess.run(command, stdout=where[0], stderr=where[1], cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in (tmp_path / "read").read_text()
+
+
+def test_a_folder_that_is_gone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "platform_cli", "init", "--json"]
+    gone = ["sh", "-c", 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', "sh", *command]
+    done = subprocess.run(gone, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "does not exist any more" in json.loads(done.stdout)["error"]["message"]
+
+
 def test_a_home_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     done = homeport("list", "--json", HOMEPORT_HOME=str(tmp_path / "file" / "home"))
@@ -176,7 +218,7 @@ def test_ctrl_c_while_a_server_does_not_answer() -> None:
         silent.listen()
         silent.settimeout(60)
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/mcp"
-        command = [sys.executable, "-m", "platform_cli", "tools", url]
+        command = [sys.executable, "-c", START, "tools", url]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
             connection, _address = silent.accept()
             process.send_signal(signal.SIGINT)
@@ -185,3 +227,36 @@ def test_ctrl_c_while_a_server_does_not_answer() -> None:
     assert process.returncode == 130
     assert "Traceback" not in err
     assert err.endswith("interrupted; what served before still does\n")
+
+
+def test_ctrl_c_while_the_command_line_is_imported() -> None:
+    interrupts = """
+import os, signal, sys
+
+
+class Interrupts:
+    def find_spec(self, name, *_):
+        if name == "platform_cli.__main__":
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+sys.meta_path.insert(0, Interrupts())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", interrupts + START, "list"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
+def test_ctrl_c_again_while_the_first_is_reported(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "main", interrupted)
+    monkeypatch.setattr(Output, "note", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    before = signal.getsignal(signal.SIGINT)
+    assert run(["list"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGINT) == before

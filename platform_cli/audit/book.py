@@ -13,7 +13,7 @@ from pathlib import Path
 from ..hostile_files import open_regular
 from . import files
 from .chain import Head, chained, head_of, time_of
-from .entry import Entry
+from .entry import NO_ARGUMENTS, Entry
 from .reserve import Reserve
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
@@ -71,7 +71,7 @@ class AuditBook:
         try:
             if self._lost:
                 entry, release = entries[0]
-                gap = entry._replace(tool_name=None, arguments=None, result="refused", reason="not_written")
+                gap = entry._replace(tool_name=None, arguments=NO_ARGUMENTS, result="refused", reason="not_written")
                 self._append([(gap, release)], self._lost)
                 self._lost = 0
             while written < len(entries):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from homeport_runtime.compact_json import encoder
 
@@ -63,20 +63,12 @@ def chained(entry: Entry, project: str, release: str, head: Head, *, lost: int =
     number = head.seq + 1
     # Put together by hand, since an encoder takes longer for it than for all else that is done with a line.
     text = (
-        f'{{"seq":{number},"timestamp":"{timestamp(at)}",{_caller(client, tool)},"arguments":{_shown(arguments)},'
+        f'{{"seq":{number},"timestamp":"{timestamp(at)}",{_caller(client, tool)},"arguments":{arguments},'
         f"{_call(result, scopes, user, address, method, project, release)},"
-        f'"request":{_ENCODE(request)},"ms":{round(ms, 2)}{more},"prev":"{head.hash}"'
+        f'"request":{_ENCODE(request)},"ms":{ms:.2f}{more},"prev":"{head.hash}"'
     ).encode("utf-8", "replace")
     digest = sha256(text + b"}").hexdigest()
     return text + f',"hash":"{digest}"}}'.encode(), Head(number, digest)
-
-
-def _shown(arguments: Any) -> str:
-    """Returns arguments as JSON, and none of a server's own making that are as deep as can just be decoded."""
-    try:
-        return _ENCODE(arguments)
-    except RecursionError:
-        return "null"
 
 
 # Few callers, tools and results are in most of the lines.

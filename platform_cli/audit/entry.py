@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, get_args
 
+from homeport_runtime.compact_json import encoder
 from homeport_runtime.protocol.messages import read_text
 
 from ..api.audit_entry import Result
@@ -19,16 +21,25 @@ MAX_SCOPES = 64
 # The bytes of what says who called what that are remembered, since few callers make most calls.
 MAX_KNOWN = 4096
 RESULTS = get_args(Result)
+NO_ARGUMENTS = "null"
 _DECODE = json.JSONDecoder().raw_decode
+_ENCODE = encoder(ensure_ascii=False)
+# An object of texts without escapes, whole numbers and the like, as most arguments are: to decode one and encode it
+# again makes the same of it, and takes four times as long.
+_TEXT = r'"[^"\\\x00-\x1f]*"'
+_PLAIN = re.compile(rf"\{{(?:{_TEXT}:(?:{_TEXT}|-?[1-9]\d{{0,15}}|0|true|false|null)(?:,(?=\")|(?=\}})))*\}}", re.ASCII)
 
 
 class Entry(NamedTuple):
-    """Says who called what, at `time` (seconds since 1970), and what became of it after `ms` milliseconds."""
+    """Says who called what, at `time` (seconds since 1970), and what became of it after `ms` milliseconds.
+
+    `arguments` are JSON, as a line has it.
+    """
 
     time: float
     client_id: str | None
     tool_name: str | None
-    arguments: Any
+    arguments: str
     result: str
     scopes_used: tuple[str, ...]
     user_id: str | None
@@ -43,7 +54,7 @@ class Audited(NamedTuple):
     """Says who called what, without what became of it."""
 
     who: Entry
-    arguments: Any
+    arguments: str
 
     def entry(self, time: float, result: str, request: str | None, ms: float) -> Entry:
         """Returns the entry of the call that ended at `time`."""
@@ -57,9 +68,26 @@ def read_audited(who: bytes, arguments: bytes) -> Audited | None:
     if said is None:
         return None
     try:
-        return Audited(said, read_text(arguments, _DECODE) if len(who) + len(arguments) <= MAX_LINE else None)
+        return Audited(said, _arguments(arguments) if len(who) + len(arguments) <= MAX_LINE else NO_ARGUMENTS)
     except (ValueError, RecursionError):
         return None
+
+
+def _arguments(said: bytes) -> str:
+    """Returns arguments as a line has them.
+
+    Raises ValueError or RecursionError if they are none.
+    """
+    text = said.decode()
+    return text if _PLAIN.fullmatch(text) else _encoded(read_text(said, _DECODE))
+
+
+def _encoded(arguments: Any) -> str:
+    """Returns arguments as JSON, and none of a server's own making that are as deep as can just be decoded."""
+    try:
+        return _ENCODE(arguments)
+    except RecursionError:
+        return NO_ARGUMENTS
 
 
 def _read_who(said: bytes) -> Entry | None:
@@ -99,7 +127,7 @@ def entry_of(said: Mapping[str, Any], time: object) -> Entry | None:
         float(time),
         _text(get("client_id")),
         _text(get("tool_name")),
-        get("arguments"),
+        _encoded(get("arguments")),
         str(result),
         tuple([each[:MAX_TEXT] for each in scopes[:MAX_SCOPES]]),
         _text(get("user_id")),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
 from ..errors import InputError
+from .exact import read_value, shortened
 
 # The types of https://json-schema.org/draft/2020-12/json-schema-core#section-4.2.1, as Python's json reads them.
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
@@ -120,8 +120,8 @@ def _typed(key: str, text: str, schema: Mapping[str, Any], root: Mapping[str, An
     if names == ("string",):
         return text
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = read_value(text)
+    except InputError:
         value = text
     if not names or any(_is(value, name) for name in names):
         return value
@@ -129,7 +129,7 @@ def _typed(key: str, text: str, schema: Mapping[str, Any], root: Mapping[str, An
         return text
     kind = " or ".join(names)
     raise InputError(
-        f"{key}={text}: the value must be of type {kind}", hint=f"for example {key}={_example(root, schema)}"
+        f"{key}={shortened(text)}: the value must be of type {kind}", hint=f"for example {key}={_example(root, schema)}"
     )
 
 

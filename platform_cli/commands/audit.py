@@ -95,11 +95,12 @@ def export(
     as_json: bool,
 ) -> None:  # fmt: skip
     """Write the audit log of project NAME to stdout, one JSON object a line; with --json errors are JSON, too."""
+    output = Output(as_json=as_json)
     query = _query(since, client, user, tool, result)
     for entry in running_target(changes=False).audit(name, query):
-        # Not through Output, which shows people what is invisible: the hashes are of the text as it is kept.
-        click.echo(
-            json.dumps(ocsf(entry) if form == "ocsf" else entry, ensure_ascii=False, separators=(",", ":")).encode()
+        # The hashes are of the text as it is kept.
+        output.exact_line(
+            json.dumps(ocsf(entry) if form == "ocsf" else entry, ensure_ascii=False, separators=(",", ":"))
         )
 
 

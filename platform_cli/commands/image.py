@@ -24,6 +24,8 @@ from .registration import register_later, registration_of
 from .upgrade import read_upgrade, upgrade_option
 
 if TYPE_CHECKING:
+    from homeport_runtime.loading.manifest_data import ManifestData
+
     from ..images.model import Image
     from ..pipeline.inspect import Inspector
     from ..pipeline.stages import Stages
@@ -61,16 +63,21 @@ def image_command(
     stages = output.stages()
     try:
         registration = registration_of(project)
-        image, name = _make(project, output, stages)
+        image, name, variables = _make(project, output, stages)
         delivered = deliver(image, name, folder, to, stages)
         if registration is not None:
             register_later(registration, project, name, output)
     finally:
         output.stop_spinner()
-    output.result(*report(image, name, delivered, stages))
+    data, text = report(image, name, delivered, stages)
+    if folder is not None or to is not None:
+        given = "".join(f"--env {variable}=... " for variable in variables)
+        text += f"\nnext:  docker run --publish 127.0.0.1:8000:8000 {given}{to or name}"
+    output.result(data, text)
 
 
-def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]:
+def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str, tuple[str, ...]]:
+    """Returns the image, its name, and the variables without which its container does not start."""
     from ..images.build import architecture_of, base_for, build_image, packages_for
     from ..images.git_labels import git_labels
     from ..pipeline.build import build
@@ -88,7 +95,19 @@ def _make(project: Project, output: Output, stages: Stages) -> tuple[Image, str]
         base = base_for(built.bundle.manifest, settings, home, anew=project.upgrade == ())
     name = project.name or default_name(built.bundle.manifest["contract"], project)
     with stages.run("image"):
-        return build_image(built, project, name, base, home, git_labels(project.folder), issuer), name
+        image = build_image(built, project, name, base, home, git_labels(project.folder), issuer)
+    return image, name, _needed(project, built.bundle.manifest, has_issuer=issuer is not None)
+
+
+def _needed(project: Project, manifest: ManifestData, *, has_issuer: bool) -> tuple[str, ...]:
+    """Returns the variables that a container needs, as homeport_runtime.hosts.container.job asks for them."""
+    from ..platform_client.issuing import public_urls
+
+    secrets = sorted(referenced(project.environment))
+    if has_issuer:
+        return (*secrets, *(() if public_urls(project) else ("HOMEPORT_URLS",)))
+    guards_itself = manifest["auth"] is None and (manifest["contract"] or {}).get("guarded")
+    return (*secrets, *(() if manifest["auth"] == "none" or guards_itself else ("HOMEPORT_TOKEN",)))
 
 
 def _inspector(project: Project, home: Home) -> Inspector:

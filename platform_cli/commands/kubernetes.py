@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.command("kubernetes")
 @click.argument("path", default=".")
 @click.option("--image", required=True, metavar="REF", help="The image that `homeport image --push` has pushed.")
-@click.option("--name", help="The project's name; default: as deploy.")
+@click.option("--name", help="The project's name; default: from fastmcp.toml, the source, or the folder.")
 @stage_option
 @click.option("--claim", metavar="NAME", help="The PersistentVolumeClaim for what the server writes.")
 @click.option("--operator", is_flag=True, help="Write an MCPServer for the MCP lifecycle operator instead.")

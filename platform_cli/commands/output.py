@@ -1,12 +1,18 @@
-"""Prints, as the only module that does: results on stdout, for people or as one JSON object; all else on stderr."""
+"""Prints, as the only module that does: results on stdout, for people or as one JSON object; all else on stderr.
+
+A reader that has closed its end of a pipe wants no more: what has no end stops then, and all else goes on, since what
+a command does and its exit code do not depend on who looks.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -30,23 +36,38 @@ class Output:
         self._spinner: Any = None
 
     def result(self, data: object, text: str) -> None:
-        """Prints the command's result: `data` for programs, `text` for people."""
-        _write(sys.stdout, _json(data) if self.as_json else text)
+        """Prints the command's result: `data` for programs, `text` for people.
+
+        Raises HomeportError if it cannot be written, since the disk is full for instance.
+        """
+        with contextlib.suppress(BrokenPipeError), _on_stdout():
+            _write(sys.stdout, _json(data) if self.as_json else text)
 
     def line(self, data: object, text: str) -> None:
-        """Prints one item of a result that has no end, such as a followed log; with --json one object a line."""
-        self.result(data, text)
+        """Prints one item of a result that may have no end, such as a followed log; with --json one object a line.
+
+        Ends the command when nobody reads on.
+        """
+        with _while_read(), _on_stdout():
+            _write(sys.stdout, _json(data) if self.as_json else text)
+
+    def exact_line(self, line: str) -> None:
+        """Prints an item as `line` does, with what could disguise it to people left as it is."""
+        with _while_read(), _on_stdout():
+            sys.stdout.buffer.write(f"{line}\n".encode())
+            sys.stdout.buffer.flush()
 
     def note(self, text: str) -> None:
-        _write(sys.stderr, text)
+        _tell(text)
 
     def error(self, error: HomeportError) -> None:
         if self.as_json:
-            _write(sys.stdout, _json({"ok": False, **error_answer(error)}))
-            return
-        _write(sys.stderr, error.message, prefix="error: ")
+            with contextlib.suppress(OSError):
+                _write(sys.stdout, _json({"ok": False, **error_answer(error)}))
+                return
+        _tell(error.message, prefix="error: ")
         if error.hint:
-            _write(sys.stderr, f"  try: {error.hint}")
+            _tell(f"  try: {error.hint}")
 
     def stages(self) -> Stages:
         """Returns stages that are shown with a spinner on a terminal, else as plain lines."""
@@ -61,7 +82,7 @@ class Output:
 
     def _stage_ended(self, stage: Stage) -> None:
         self.stop_spinner()
-        _write(sys.stderr, f"  {stage.name:<8} {stage.seconds:6.2f} s{'  cached' if stage.cached else ''}")
+        _tell(f"  {stage.name:<8} {stage.seconds:6.2f} s{'  cached' if stage.cached else ''}")
 
     def stop_spinner(self) -> None:
         if self._spinner is not None:
@@ -80,6 +101,33 @@ def _json(data: object) -> str:
     except UnicodeEncodeError:
         return json.dumps(data)
     return text
+
+
+@contextmanager
+def _while_read() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise click.exceptions.Exit(0) from None
+
+
+@contextmanager
+def _on_stdout() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise HomeportError(
+            f"what the command had to do is done, but its output cannot be written: {error.strerror}",
+            hint="send it to where there is space",
+        ) from None
+
+
+def _tell(text: str, prefix: str = "") -> None:
+    """Prints on stderr for whoever is there to read it."""
+    with contextlib.suppress(OSError):
+        _write(sys.stderr, text, prefix)
 
 
 def _write(stream: Any, text: str, prefix: str = "") -> None:

@@ -15,8 +15,9 @@ from typing import TypeVar
 from ..errors import SourceError
 from ..project_files.ignore import never_taken
 from .names import slugify
+from .node_workspace import read_workspace
 from .offers import offered_commands
-from .package_json import package_program
+from .package_json import package_program, uses_node_sdk
 from .paths import typed
 from .project import Entrypoint, Program
 from .pyproject import project_name
@@ -31,6 +32,10 @@ _EXACT = ("server.py", "main.py", "app.py")
 _ASIDE = frozenset({"tests", "test", "examples", "example", "docs", "doc", "benchmarks", "build", "dist", "vendor"})
 _DEEPEST = 4
 _MOST_FILES = 2000
+
+
+class NoServerError(SourceError):
+    """Says that nothing was found that could be the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,18 @@ def choose(root: Root) -> Choice:
         if found := look(root, root.package):
             return found
     raise _nothing(root.package)
+
+
+def package_with_server(root: Root) -> Path | None:
+    """Returns the folder of the package that is the server in a workspace of Node whose root runs nothing itself.
+
+    Raises SourceError when several could be it.
+    """
+    packages = read_workspace(root.folder).packages
+    found = [path for path in packages if uses_node_sdk(packages[path]) and package_program(root.folder / path)]
+    if len(found) > 1:
+        raise _several(root.folder, "packages", found, "/")
+    return root.folder / found[0] if found else None
 
 
 def named_program(root: Root, name: str) -> Program | None:
@@ -138,8 +155,8 @@ def _likeliest(root: Root, roles: Mapping[Path, Role]) -> Sequence[Path]:
     )
 
 
-def _node_program(_root: Root, package: Path) -> Choice | None:
-    found = package_program(package)
+def _node_program(root: Root, package: Path) -> Choice | None:
+    found = package_program(package, root.member)
     return Choice(found.command, " ".join(found.command), found.origin) if found else None
 
 
@@ -211,14 +228,14 @@ def _argument(folder: Path, name: str, separator: str) -> str:
     return typed(folder / name) if separator == "/" else f"{typed(folder)}{separator}{name}"
 
 
-def _nothing(folder: Path) -> SourceError:
+def _nothing(folder: Path) -> NoServerError:
     files = sorted(file.name for file in folder.glob("*.py") if file.is_file())
     seen = f" among {', '.join(files)}" if files else ", and no Python file at all"
     hints = [
         f'{origin} runs a command. To deploy that, write a fastmcp.toml:\n    [deployment]\n    command = "{command}"'
         for origin, command in offered_commands(folder)
     ]
-    return SourceError(
+    return NoServerError(
         f"{typed(folder)}: no server found{seen if not hints else ''}",
         hint="\n".join(hints) or f"Name the server file: homeport deploy {typed(folder / 'server.py')}",
     )

@@ -37,3 +37,5 @@ def inline_metadata(file: Path, shown: str) -> dict[str, Any]:
     except tomli.TOMLDecodeError as error:
         line = text.count("\n", 0, blocks[0].start("content")) + error.lineno
         raise ConfigError(f"{shown}, line {line}: the `# /// script` block is not TOML: {error.msg}") from error
+    except (ValueError, RecursionError):  # a number of thousands of digits; nested thousands deep
+        raise ConfigError(f"{shown}: the `# /// script` block holds a value too large to read") from None

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import ConfigError, SourceError
-from .choose import choose, named_program, server_file
+from .choose import NoServerError, choose, named_program, package_with_server, server_file
 from .command import Run, translate
+from .package_json import PACKAGE, TYPESCRIPT, is_script, run_file, with_arguments
 from .paths import exists, file_inside, from_here, typed
 from .project import Entrypoint, Program, Project
 from .root import CONFIGS, Root, find_root
@@ -42,6 +43,9 @@ def load_project(path: str | Path, args: Sequence[str] = (), *, top: Path | None
     Raises ConfigError for a bad configuration, and SourceError for a bad path, a broken server file, or no clear
     choice.
     """
+    if not str(path):
+        # To `Path` that is the current folder, which nobody has named.
+        raise SourceError("the path is empty", hint="Is a variable of your shell unset? The folder here is `.`")
     try:
         return _load(str(path), tuple(args), top and top.resolve())
     except OSError as error:  # a folder that may not be read, a name too long, a current folder that is gone
@@ -54,7 +58,10 @@ def _load(path: str, args: tuple[str, ...], top: Path | None) -> Project:
     root = find_root(given.folder, top)
     project = _in_root(_translated(read_config(root.config)), root)
     project = replace(project, member=root.member, typed=given.within(root.folder))
-    if given.file:
+    if given.file and is_script(given.file):
+        command = run_file(_relative(given.folder / given.file, root.folder))
+        project = replace(project, entrypoint=None, program=None, script=None, command=command)
+    elif given.file:
         entrypoint = _merge(
             Entrypoint(_relative(given.folder / given.file, root.folder), given.name), project.entrypoint
         )
@@ -66,7 +73,15 @@ def _load(path: str, args: tuple[str, ...], top: Path | None) -> Project:
     elif _is_configured(project, given.folder):
         project = _resolve(project, root)
     else:
-        project = _choose(project, root, given.folder)
+        try:
+            project = _choose(project, root, given.folder)
+        except NoServerError:
+            package = package_with_server(root) if given.folder == root.folder else None
+            if package is None:
+                raise
+            return _load(str(package), args, top)
+    if project.command:
+        return replace(project, command=with_arguments(project.command, args))
     return replace(project, args=args or project.args)
 
 
@@ -169,20 +184,28 @@ def _locate(text: str) -> Typed:
         before, _, name = text.rpartition(":")
         path = Path(before)
         if not path.is_dir() and not name.isidentifier():
-            raise SourceError(
-                f"{text}: {name!r} is not the name of an object", hint=f"Try: homeport deploy {before}:mcp"
-            )
+            raise SourceError(f"{text}: {name!r} is not the name of an object", hint=f"homeport deploy {before}:mcp")
     if path.is_dir():
         return Typed(path.resolve(), None, name)
     if not exists(path):
         raise SourceError(f"{path} does not exist", hint="Type the path of a server file, or of the folder it is in.")
-    if path.suffix != ".py" or not path.is_file():
+    if path.suffix in TYPESCRIPT and name is None:
+        raise SourceError(
+            f"{path} is TypeScript, and Node runs what it is built into",
+            hint=f"Deploy the folder of its package.json, which is built first: homeport deploy {_package_above(path)}",
+        )
+    if not path.is_file() or not (path.suffix == ".py" or (is_script(path.name) and name is None)):
         raise SourceError(
             f"{path} is not a Python file",
-            hint='A server is a .py file. For a program in another language write [deployment] command = "..." '
-            "in a fastmcp.toml and deploy its folder.",
+            hint="A server is a .py file, or a .js file that Node runs. For a program in another language write "
+            '[deployment] command = "..." in a fastmcp.toml and deploy its folder.',
         )
     return Typed(path.parent.resolve(), path.name, name)
+
+
+def _package_above(file: Path) -> str:
+    folder = file.parent.resolve()
+    return typed(next((above for above in (folder, *folder.parents) if (above / PACKAGE).is_file()), folder))
 
 
 def read_config(folder: Path) -> Project:

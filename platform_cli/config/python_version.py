@@ -109,7 +109,7 @@ def _required(folder: Path) -> str | None:
 def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomli.loads(file.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomli.TOMLDecodeError):
+    except (OSError, ValueError, RecursionError):
         return {}  # what is wrong with it is reported where its requirements are read
 
 

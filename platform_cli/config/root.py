@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from .node_workspace import node_workspace
 from .pyproject import read_pyproject, table
 
 CONFIGS = ("fastmcp.toml", "fastmcp.json")
@@ -19,7 +20,7 @@ class Root:
     """Holds the folders of a project.
 
     `folder` is its root, `config` the folder of its configuration. `package` declares its packages and programs: it is
-    the root itself, or a member of a uv workspace within it.
+    the root itself, or a member of a workspace within it, of uv or of Node.
     """
 
     folder: Path
@@ -36,7 +37,8 @@ def find_root(start: Path, top: Path | None = None) -> Root:
 
     It is the nearest folder upward with a configuration, else the nearest with a project's file in it, else that of the
     git repository, else `start`. For a member of a uv workspace it is the root of the workspace, which has the lock and
-    the other members. `top` is the root where it is known, as on a platform to which a project was sent.
+    the other members; so it is for a package of Node that needs another one of its workspace. `top` is the root where
+    it is known, as on a platform to which a project was sent.
     """
     above = list(_above(start, top))
     config = next((folder for folder in above if _has(folder, CONFIGS)), None)
@@ -45,7 +47,7 @@ def find_root(start: Path, top: Path | None = None) -> Root:
     package = marked if config is None or (marked and marked.is_relative_to(config)) else config
     package = package or repository or start
     folder = config or package
-    workspace = _workspace(package, above)
+    workspace = _workspace(package, above) or node_workspace(package, above)
     if workspace is not None and folder.is_relative_to(workspace):
         return Root(top or workspace, config or workspace, package)
     # Only a workspace has members: the root of every other project is its package, too.

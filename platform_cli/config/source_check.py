@@ -12,6 +12,8 @@ from ..errors import SourceError
 
 # Matches the key in pyproject.toml, and in the metadata that a script carries (PEP 723).
 _REQUIRES_PYTHON = re.compile(r"""^(?:# )?requires-python\s*=\s*["']([^"']+)["']""", re.MULTILINE)
+# The characters of a line that are shown before and after a mistake in it.
+_AROUND = 60
 
 
 def check_source(path: Path, shown: str, *, same_python: bool) -> None:
@@ -82,8 +84,10 @@ def _parse(source: bytes, shown: str) -> None:
 def _syntax_error(error: SyntaxError, shown: str) -> SourceError:
     line, column = error.lineno or 1, max(error.offset or 1, 1)
     text = (error.text or "").rstrip("\n")
-    code = text.lstrip()
-    caret = " " * max(column - 1 - (len(text) - len(code)), 0) + "^"
+    # Of a long line, such as of a program that writes Python, what is around the place.
+    first = max(column - _AROUND, 0)
+    code = text[first : column + _AROUND].lstrip()
+    caret = " " * max(column - 1 - text.index(code, first), 0) + "^"
     excerpt = f"\n    {code.rstrip()}\n    {caret}" if code else ""
     hint = f"Correct {shown}, line {line}."
     return SourceError(f"{shown}:{line}:{column}: {error.msg}{excerpt}", hint=hint)

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from ..clients.exact import read_object
 from ..errors import InputError
-from ..playground.exact import read_object
 from ..playground.form import Form, form_of
 from ..playground.offers import Offer, offers_of
 from ..playground.snippets import snippets

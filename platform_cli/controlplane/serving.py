@@ -37,7 +37,7 @@ async def serve(platform: Platform, store: DescriptorStore, ending: Ending) -> N
     home = platform.home
     listeners = [
         _kept(store, "api/local", lambda: _listen(home), is_valid=home.socket.is_socket()),
-        _kept(store, "api/tcp", lambda: open_api(platform.stores.settings)),
+        _kept(store, "api/tcp", lambda: open_api(platform.stores.settings, home.root)),
     ]
     store.drop_rest()
     builds = Builds(platform)

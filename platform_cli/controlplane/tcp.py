@@ -5,22 +5,27 @@ from __future__ import annotations
 import contextlib
 import socket
 import sqlite3
+from pathlib import Path
 
 from ..errors import PlatformError
-from ..supervisor.sockets import FIRST_PORT, open_listener
+from ..supervisor.sockets import FIRST_PORT, first_port, open_listener
 from .settings import Settings
 
 # These are below the projects' own ports.
 API_PORTS = range(FIRST_PORT - 1, FIRST_PORT - 101, -1)
 
 
-def open_api(settings: Settings) -> socket.socket:
+def open_api(settings: Settings, home: Path) -> socket.socket:
     """Listens on the stored port, else on another free one, which is then stored.
+
+    The search begins where other homes seldom do: the port is a part of the name by which sign-ins know the platform,
+    so one that somebody took while it was stopped would end them.
 
     Raises PlatformError if none is free.
     """
     stored = settings.get("api_port")
-    for port in ([int(stored)] if stored else []) + list(API_PORTS):
+    first = first_port(home) % len(API_PORTS)
+    for port in (*([int(stored)] if stored else []), *API_PORTS[first:], *API_PORTS[:first]):
         try:
             listener = open_listener(port)
         except PlatformError:

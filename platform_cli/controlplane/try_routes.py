@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from homeport_runtime.guard.auth import bearer_token
 
 from ..api.try_event import Replied
-from ..playground.exact import read_object
+from ..clients.exact import read_object
 from .tries import Tries
 
 

@@ -14,6 +14,8 @@ from .model import Finding
 
 # Longer texts are no paths.
 _MAX_PATH = 200
+# The bytes that file systems allow in a name: a text of 200 characters may have more.
+_MAX_NAME = 255
 # Functions whose arguments are paths, even if they are a single word.
 _TAKES_PATHS = frozenset({"Path", "PurePath", "open", "join", "joinpath", "connect", "read_csv", "exists", "listdir"})
 # The endings of files that servers write themselves.
@@ -72,4 +74,6 @@ def _paths(tree: ast.Module) -> Iterator[tuple[ast.expr, str]]:
 def _may_be_path(path: str) -> bool:
     if not path or path.startswith(".env") or path.endswith(_OWN):
         return False
-    return not any(character in path for character in "\0\n:") and ".." not in path.split("/")
+    parts = path.split("/")
+    too_long = any(len(part.encode(errors="replace")) > _MAX_NAME for part in parts)
+    return not too_long and not any(character in path for character in "\0\n:") and ".." not in parts

@@ -8,9 +8,9 @@ from typing import Any
 from ..errors import InspectError
 from .model import Finding
 
-# The keys of a contract that clients can use.
 # The most tools that are named; `homeport tools` lists all.
 MOST = 24
+# The keys of a contract that clients can use.
 OFFERS = ("tools", "prompts", "resources", "resourceTemplates")
 ALLOW = "--allow-empty deploys it as it is"
 

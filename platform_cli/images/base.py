@@ -43,6 +43,8 @@ def find_base(wanted: Reference, architecture: Architecture, home: Home, *, anew
         base = _base(wanted, manifest, config)
     except NotFoundError as error:
         raise ConfigError(f"the base is not there: {error.message}", hint=_HINT) from None
+    except RegistryError as error:
+        raise RegistryError(f"the base {wanted}: {error.message}", hint=f"{error.hint}; or {_HINT}") from None
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError):
         raise RegistryError(f"what {wanted.registry} has as {wanted} is no image", hint=_HINT) from None
     _check_processor(base, architecture)
@@ -51,7 +53,7 @@ def find_base(wanted: Reference, architecture: Architecture, home: Home, *, anew
     return base
 
 
-_HINT = 'name another with base = "..." under [deployment.container]'
+_HINT = 'name another with base = "..." under [deployment.container] in fastmcp.toml'
 
 
 def check_python(base: Base, minor: str) -> None:

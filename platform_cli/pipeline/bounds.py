@@ -8,7 +8,7 @@ from pathlib import Path
 from ..config.command import package_name
 from ..config.project import Program, Project
 from ..errors import SourceError
-from ..project_files.imports import Module, parse_module
+from ..project_files.modules import Module, parse_module
 from ..project_files.sdk import sdk_requirements
 from .code import Code
 from .layer import build_layer

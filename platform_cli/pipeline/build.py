@@ -15,16 +15,17 @@ from ..home import Home
 from .bounds import script_bounds, sdk_bounds
 from .bundle import BundleDraft, describe, find_bundle
 from .code import Code, read_code
-from .fitting import fitting_lock
+from .fitting import fitting_lock, newer_for_syntax, remember_python
 from .inspect import Inspector, inspect_draft
 from .interpreter import find_interpreter
 from .layer import build_layer
 from .lock import make_lock
 from .manifest import bundle_hash
 from .model import ISSUER_REQUIREMENTS, Bundle, Interpreter, Layer, Lock, Requirements, Source
-from .node import build_app, find_program, lock_packages, with_packages
+from .node import find_program, lock_packages, packages_origin, with_packages
+from .node_build import build_app
 from .package import OwnPackage, own_package
-from .program_package import program_package, remember, writes_beside_itself, writing_package
+from .program_package import installed_program, program_name, remember, writes_beside_itself, writing_program
 from .programs import program_of
 from .requirements import resolve_requirements
 from .runtime import store_runtime
@@ -79,7 +80,33 @@ def build(
     """
     installed = install(project, home, stages, note, packages_for)
     installed = replace(installed, project=with_sessions(installed.project, installed.code, note))
-    return Built(_bundle(home, stages, inspector, note, installed), installed.requirements, installed.code)
+    try:
+        return Built(_bundle(home, stages, inspector, note, installed), installed.requirements, installed.code)
+    except InspectError as error:
+        if not (project.script and _newer_fits(error, project, installed, home, packages_for)):
+            raise
+    return build(project, home, stages, inspector, note, packages_for)
+
+
+def _newer_fits(
+    error: InspectError,
+    project: Project,
+    installed: Installed,
+    home: Home,
+    packages_for: Callable[[Interpreter], Interpreter],
+) -> bool:
+    """Tells whether a newer Python of this machine can parse the installed package and will be taken for it from now
+    on.
+    """
+    newer = newer_for_syntax(
+        error, installed.layer, installed.interpreter, lambda python: packages_for(find_interpreter(python, home.cache))
+    )
+    if newer is None or wanted_python(project) is not None:
+        return False
+    first = packages_for(find_interpreter(None, home.cache))
+    # The limits on the SDKs were found in the code of the package, which is searched again.
+    remember_python(newer, replace(installed.requirements, bounds=()), first, home.cache)
+    return True
 
 
 def install(
@@ -100,7 +127,7 @@ def install(
         requirements = replace(requirements, upgrade=project.upgrade)
         if project.issuer is not None:
             requirements = replace(requirements, runtime=(*requirements.runtime, *ISSUER_REQUIREMENTS))
-        note(_origin(requirements))
+        note(_origin(requirements, packages_origin(project)))
         if wanted is None:
             interpreter, lock, locked = fitting_lock(
                 requirements,
@@ -151,11 +178,12 @@ def _moved_branches(requirements: Requirements, lock: Lock) -> Iterable[str]:
     return moved_branches(requirements, lock.text)
 
 
-def _origin(requirements: Requirements) -> str:
+def _origin(requirements: Requirements, packages: str | None) -> str:
     if requirements.inferred:
         return f"requirements inferred from the imports: {', '.join(requirements.inferred)}"
     over = f" (not read: {', '.join(requirements.passed_over)})" if requirements.passed_over else ""
-    return f"requirements: {requirements.origin}{over}"
+    of_python = [requirements.origin] if requirements.text or not packages else []
+    return f"requirements: {' and '.join([*of_python, *([packages] if packages else [])])}{over}"
 
 
 def draft_manifest(home: Home, installed: Installed, source: Source, package: OwnPackage) -> DraftData:
@@ -180,12 +208,13 @@ def _bundle(
     project = installed.project
     source = collect_source(project.folder, project.entrypoint.file if project.entrypoint else None, project.include)
     if built := build_app(project, installed.layer.path, source.files, home.cache):
-        project, source = replace(project, folder=built), collect_source(built, None)
+        project, source = built, collect_source(built.folder, None, built.include)
         installed = replace(installed, project=project)
     package = own_package(project, [file.path for file in source.files], installed.interpreter, home.cache, note)
-    program = project.program if not source.files else None
-    if program and (writing := writing_package(program, installed.layer, home.cache)):
-        package = writing
+    program = program_name(project, source.files)
+    writing = writing_program(project, program, installed.layer, home.cache) if program else None
+    if writing:
+        package, installed = writing.package, replace(installed, project=writing.project)
     try:
         return _inspected(home, stages, inspector, note, installed, source, package)
     except InspectError as error:
@@ -193,7 +222,9 @@ def _bundle(
             raise
     note("it writes beside its own code, and is served from the project's folder")
     remember(program, installed.layer, home.cache)
-    return _inspected(home, stages, inspector, note, installed, source, program_package(program, installed.layer))
+    writing = installed_program(project, program, installed.layer)
+    installed = replace(installed, project=writing.project)
+    return _inspected(home, stages, inspector, note, installed, source, writing.package)
 
 
 def _inspected(

@@ -18,7 +18,8 @@ from ..errors import BuildError
 from ..home import Home, write_atomic
 from ..hostile_files import digest
 from ..own_code import open_to_all
-from ..project_files.imports import Module, imported_names
+from ..project_files.imports import imported_names
+from ..project_files.modules import Module
 from .manifest import read_manifest
 from .model import Bundle, Inspection, Interpreter, Layer, Lock, Source, SourceFile
 from .source import copy_source

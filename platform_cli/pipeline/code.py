@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..config.project import Program, Project
 from ..errors import SourceError
-from ..project_files.imports import Module, walk_modules
+from ..project_files.imports import walk_modules
+from ..project_files.modules import Module
 
 # The number of places that a message lists before it counts the rest.
 NAMED = 5

@@ -1,4 +1,4 @@
-"""Locks packages of npm, installs them into the layer beside Python's, and builds the app with them."""
+"""Locks packages of npm, and installs them into the layer beside Python's."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,27 +15,28 @@ from types import MappingProxyType
 
 from ..config.package_json import npx_package, programs_of, read_package, run_file
 from ..config.project import Project
+from ..config.sources import NPM
 from ..errors import BuildError, LayerError, LockError
 from ..home import write_atomic
 from ..temporary import temporary_folder
 from .confined import confined, npm_cache, without_keys
-from .model import Lock, NodePackages, SourceFile
-from .pnpm_lock import NAME as PNPM
-from .pnpm_lock import pinned
-from .source import copy_source
+from .model import Lock, NodePackages
+from .node_locks import LOCKS, pinned
+from .node_members import MODULES, is_member, merged_package
 from .uv import mask
 
-MODULES = "node_modules"
 # The programs that look for packages in the folder they are started in.
-PROGRAMS = ("node", "npx", "npm", "tsx", "ts-node")
+PROGRAMS = ("node", "npx", "npm", "tsx", "ts-node", "bun")
 TIMEOUT_S = 900.0
 _QUIET = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
 _LOCKS = ("npm-shrinkwrap.json", "package-lock.json")
 _YARN = "yarn.lock"
 # The part of `npm ci`'s message about a lock that lacks something.
 _OUT_OF_SYNC = "are in sync"
-# The number of lines of a failed program's output that are shown.
+# The number of lines of a failed program's output that are shown, and of npm's own.
 _SHOWN = 6
+_TOLD = 3
+_CODES = re.compile(r"(code|syscall|errno|path) \S+$|\d+$|A complete log of this run|command failed$")
 
 
 class NpmError(BuildError):
@@ -50,19 +50,22 @@ class NpmError(BuildError):
 def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, bool]:
     """Returns what npm installs for a program of Node, None for any other, and whether npm did not have to be asked.
 
-    It is the project's own lock, else what npm resolves, with the versions in a lock of yarn or pnpm if there is one;
-    that is cached below `cache`. Raises LockError when npm cannot resolve the packages.
+    It is the project's own lock, else what npm resolves, with the versions in a lock of yarn, pnpm or bun if there is
+    one; that is cached below `cache`. Raises LockError when npm cannot resolve the packages.
     """
     declared = _declared(project)
-    if not project.command or project.command[0] not in PROGRAMS or declared is None:
+    if declared is None:
         return None, True
     # The project's own scripts would run without its files here; `build_app` runs its build script.
+    workspace = is_member(project)
     declared = {key: value for key, value in declared.items() if key != "scripts"}
     npmrc = _text(project.folder / ".npmrc") or ""
-    lock = next((text for name in _LOCKS if (text := _text(project.folder / name))), None)
+    lock = None if workspace else next((text for name in _LOCKS if (text := _text(project.folder / name))), None)
     keeps = not lock and project.upgrade is None
-    yarn, pnpm = (_text(project.folder / name) if keeps else None for name in (_YARN, PNPM))
-    package = json.dumps(pinned(declared, pnpm) if pnpm and not yarn else declared)
+    yarn = _text(project.folder / _YARN) if keeps else None
+    others = ((name, _text(project.folder / name)) for name in LOCKS) if keeps and not yarn else ()
+    other = next(((name, text) for name, text in others if text), None)
+    package = json.dumps(pinned(declared, *other) if other else declared)
     remembered = cache / "locks" / f"{_hash(package, npmrc, yarn or '')}.json"
     known = lock or (_text(remembered) if project.upgrade is None else None)
     if known is None:
@@ -72,10 +75,24 @@ def lock_packages(project: Project, cache: Path) -> tuple[NodePackages | None, b
     return NodePackages(package, known, npmrc, _version()), True
 
 
+def packages_origin(project: Project) -> str | None:
+    """Returns what says which packages npm installs for a program of Node, in words; None for any other program."""
+    if _declared(project) is None:
+        return None
+    if project.source.startswith(NPM):
+        return project.source
+    locks = [name for name in (*_LOCKS, _YARN, *LOCKS) if (project.folder / name).is_file()]
+    return (locks or ["package.json" if read_package(project.folder) else "the command"])[0]
+
+
 def _declared(project: Project) -> Mapping[str, object] | None:
-    """Returns the package.json of a project, or one with what its command runs: npx would fetch it at each start."""
-    declared = read_package(project.folder)
-    if declared is None and (named := npx_package(project.command or ())):
+    """Returns the package.json of a program of Node, or one with what its command runs: npx would fetch it at each
+    start.
+    """
+    if not project.command or project.command[0] not in PROGRAMS:
+        return None
+    declared = merged_package(project) if is_member(project) else read_package(project.folder)
+    if declared is None and (named := npx_package(project.command)):
         return {"private": True, "dependencies": dict([named])}
     return declared
 
@@ -127,44 +144,13 @@ def find_program(project: Project, layer: Path) -> Project:
     return replace(project, command=(*run_file(programs[0], f"{MODULES}/{name}"), *words[2:]))
 
 
-def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache: Path) -> Path | None:
-    """Runs the package's build script on a copy of `files` if that is to make the program, and returns the copy's
-    folder.
-
-    Returns None when there is nothing to build. Raises BuildError when the script fails, or does not make the program.
-    """
-    command = project.command or ()
-    package = read_package(project.folder) or {}
-    has_script = isinstance(package.get("scripts"), dict) and "build" in package["scripts"]
-    program = os.path.normpath(command[1]) if command[:1] == ("node",) and len(command) > 1 else None
-    if program is None or not has_script or program in {file.path for file in files} or program.startswith(MODULES):
-        return None
-    identity = _hash(layer.name, *(f"{file.path} {file.sha256}" for file in files))
-    final = cache / "node" / identity
-    if final.is_dir():
-        return final
-    final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=final.parent, prefix=".") as temporary:
-        folder = Path(temporary, "app")
-        copy_source(project.folder, files, folder)
-        (folder / MODULES).symlink_to(layer / MODULES)
-        _npm_with_scripts(["run", "build"], folder, layer)
-        if not (folder / program).is_file():
-            raise BuildError(f"`npm run build` did not make {program}", hint="Name what runs in a fastmcp.toml.")
-        (folder / MODULES).unlink()
-        for ignoring in folder.rglob(".gitignore"):  # it ignores what was built, which belongs to the app
-            ignoring.unlink()
-        folder.rename(final)
-    return final
-
-
 def _run_scripts(lock: str, folder: Path) -> None:
     """Runs the installed packages' own scripts, and removes an optional package whose script fails, as npm does."""
     packages = json.loads(lock).get("packages") or {}
     optional = {path for path, package in packages.items() if package.get("optional")}
     while True:
         try:
-            return _npm_with_scripts(["rebuild"], folder)
+            return npm_with_scripts(["rebuild"], folder)
         except NpmError as error:
             failed = next((path for path in optional if error.path.endswith(f"/{path}")), None)
             if failed is None:
@@ -220,9 +206,9 @@ def _npm(args: Sequence[str], folder: Path) -> None:
     _run(["npm", *args], folder, cache=npm_cache())
 
 
-def _npm_with_scripts(args: Sequence[str], folder: Path, layer: Path | None = None) -> None:
+def npm_with_scripts(args: Sequence[str], folder: Path, layer: Path | None = None) -> None:
     """Runs npm with a cache of its own, for commands that run code of packages, which could change the cache for
-    others.
+    others. Raises NpmError if it fails.
     """
     with temporary_folder("npm") as cache:
         _run(["npm", *args], folder, layer, cache, {"npm_config_cache": str(cache)})
@@ -269,8 +255,8 @@ def _run(
 
 
 def _reason(stdout: str, stderr: str) -> list[str]:
-    """Returns the last lines of the script that npm ran, else npm's own lines, which follow an error code."""
+    """Returns the last lines of the script that npm ran, else the first of npm's own that are more than a code."""
     script = [line for line in stdout.splitlines() if line.strip() and not line.startswith("> ")]
     others = [line for line in stderr.splitlines() if line.strip() and not line.startswith("npm ")]
-    own = [line.removeprefix("npm error ") for line in stderr.splitlines() if line.startswith("npm error")]
-    return [*script, *others][-_SHOWN:] or own[1:3]
+    own = [line.removeprefix("npm error").strip() for line in stderr.splitlines() if line.startswith("npm error")]
+    return [*script, *others][-_SHOWN:] or [line for line in own if line and not _CODES.match(line)][:_TOLD]

@@ -44,7 +44,7 @@ def pipfile_pins(folder: Path) -> Pins | None:
         return None
     try:
         locked: Mapping[str, Mapping[str, str]] = json.loads(file.read_bytes())["default"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError("Pipfile.lock is not what pipenv writes", hint="Run `pipenv lock`.") from error
     return _pins(file.name, {(name, entry["version"]) for name, entry in locked.items() if "version" in entry})
 

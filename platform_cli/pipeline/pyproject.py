@@ -31,8 +31,9 @@ def load_toml(file: Path, shown: str = "") -> dict[str, Any]:
         return tomli.loads(file.read_text(encoding="utf-8-sig"))
     except tomli.TOMLDecodeError as error:
         raise ConfigError(f"{shown}, line {error.lineno}, column {error.colno}: {error.msg}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{shown} cannot be read: {error}") from error
+    except (OSError, ValueError, RecursionError) as error:  # no UTF-8; nested thousands deep
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{shown} cannot be read: {reason}", hint=f"Look at {file}.") from error
 
 
 def own_names(folder: Path) -> list[str]:

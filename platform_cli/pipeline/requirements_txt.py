@@ -93,7 +93,8 @@ class _Reader:
         try:
             text = _decoded(file.read_bytes())
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{name} cannot be read: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise ConfigError(f"{name} cannot be read: {reason}", hint=f"Look at {file}.") from error
         for line in self.text(text, file.parent, name, (*above, file)):
             yield CONSTRAINT + line if constraints and not line.startswith(("#", "--")) else line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -138,7 +139,7 @@ class _Walk:
         is_hidden = _hides_itself(prefix, rules)
         for child in children:
             path = prefix + _decoded(child.name, prefix)
-            is_dir = child.is_dir()
+            is_dir = _is_dir(child, path)
             if not self._named(path) and (never_taken(child.name) or rules.match(path, is_dir=is_dir)):
                 if not is_hidden:
                     self._leave(child, path)
@@ -185,6 +186,15 @@ class _Walk:
             )
         hidden = any(never_taken(part) for part in Path(real).relative_to(self.root).parts)
         return None if hidden and not self.included.takes(path) else real
+
+
+def _is_dir(child: os.DirEntry[str], path: str) -> bool:
+    try:
+        return child.is_dir()
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return False  # a symlink that leads back to itself: to nothing, that is
+        raise _unreadable(path, error) from error
 
 
 def _hides_itself(prefix: str, rules: IgnoreRules) -> bool:

@@ -23,8 +23,8 @@ from homeport_runtime.protocol.modern_request import CAPABILITIES_KEY, LOG_LEVEL
 
 from .. import __version__
 from ..api.try_event import TryEvent
+from ..clients.exact import write_value
 from ..errors import ServerError
-from .exact import write_value
 from .wire import Answer, Message, TooLargeError, Wire, decode
 
 CLIENT = {"name": "homeport console", "version": __version__}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .exact import write_value
+from ..clients.exact import write_value
 
 # How many references in a row are followed, and how many fields a form has at most.
 MAX_DEPTH, MAX_FIELDS = 8, 200

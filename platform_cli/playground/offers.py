@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote
 
-from .exact import read_object, write_value
+from ..clients.exact import read_object, write_value
 from .form import Form, form_of
 from .values import Filled, Typed, fill
 

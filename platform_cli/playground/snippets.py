@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..clients.exact import write_value
 from ..clients.tool_arguments import type_names
 from .eras import alone
-from .exact import write_value
 from .wire import ACCEPT
 
 # What a client of fastmcp calls for each method, and the parameters that it takes in this order.

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..clients.exact import read_value, write_value
 from ..errors import InputError
-from .exact import read_value, write_value
 from .form import Field, Kind
 
 Mode = Literal["absent", "null", "value"]

@@ -14,8 +14,8 @@ import httpx
 
 from homeport_runtime.protocol.modern_answer import Events
 
+from ..clients.exact import read_value, write_value
 from ..errors import InputError
-from .exact import read_value, write_value
 
 # The bytes that all answers of one try may have together.
 MAX_BYTES = 4 * 1024 * 1024

@@ -17,12 +17,14 @@ _V1_DECORATORS = {
     "read_resource", "subscribe_resource", "unsubscribe_resource", "set_logging_level", "completion",
     "progress_notification",
 }  # fmt: skip
-# What 2.3.0 does not have any more of 1.30.0.
+# Modules, and names in others, that 2.3.0 does not have any more of 1.30.0.
 _V1_MODULES = (
     "mcp.server.fastmcp", "mcp.server.FastMCP", "mcp.server.experimental", "mcp.server.websocket",
     "mcp.server.lowlevel.experimental", "mcp.server.lowlevel.func_inspection", "mcp.client.experimental",
     "mcp.client.websocket", "mcp.shared.experimental", "mcp.shared.progress", "mcp.shared.response_router",
     "mcp.shared.session", "mcp.shared.version",
+    "mcp.client.streamable_http.streamablehttp_client", "mcp.server.lowlevel.server.request_ctx",
+    "mcp.shared.context.RequestContext", "mcp.shared.memory.create_connected_server_and_client_session",
 )  # fmt: skip
 _V2_MODULES = ("mcp.server.mcpserver", "mcp.server.MCPServer", "mcp.MCPServer", "mcp_types")
 _LOWLEVEL = ("mcp.server.Server", "mcp.server.lowlevel", "mcp.Server")

@@ -73,7 +73,7 @@ def check_secret(name: str, value: str) -> None:
         hint = "encode it, for example with base64, and decode it in the server"
         raise InputError(f"the value of {name} is not UTF-8 text", hint=hint) from None
     if size > MAX_VALUE_BYTES:
-        raise InputError(f"the value of {name} has {size} bytes; a secret may have {MAX_VALUE_BYTES}")
+        raise InputError(f"the value of {name} has more than the {MAX_VALUE_BYTES} bytes that a secret may have")
 
 
 def check_secret_name(name: str) -> None:

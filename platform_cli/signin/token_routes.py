@@ -13,7 +13,7 @@ from homeport_runtime.guard.auth import bearer_token
 from homeport_runtime.guard.issuing_platform import PATH as REFUSED_PATH
 
 from .model import OAuthError
-from .peers import Peers
+from .peers import REPORTED, Peers
 from .registration import MAX_METADATA, read_registration, registered
 from .server import JWKS_PATH, AuthorizationServer
 
@@ -57,6 +57,8 @@ def token_routes(server: AuthorizationServer, peers: Peers) -> list[Route]:
         return Response(status_code=200, headers=CORS)
 
     async def refused(request: Request) -> Response:
+        if server.is_public:
+            peers.count(request, REPORTED)
         server.hear_of_refusal(bearer_token(request.scope) or "")
         return Response(status_code=204, headers=CORS)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from collections.abc import Callable
 
@@ -18,8 +17,6 @@ from .logbook import RECORD, LogBook
 AUDIT = b'{"audit":{'
 OPERATION = b'{"operation":{'
 ERROR = b'{"error":{'
-# How guard.operations ends one.
-_TIME = re.compile(rb',"time":(\d{1,9}\.\d{3}|[1-7]\d{9}\.\d{3})\}$')
 # What the audit log has of an operation, by the kind of its end; of other kinds it is an error.
 RESULTS = {OK: "success", ABANDONED: "abandoned", "timeout": "timeout", "crash": "crash"}
 # The lines of the audit log that are written together at most.
@@ -56,9 +53,8 @@ class Journal:
             self._count(release, call.operation, call.time, audited)
         elif record.startswith(AUDIT) and (entry := read_entry(record)) is not None:
             self._add(entry, release)
-        elif record.startswith(OPERATION) and (operation := read_operation(record)) is not None:
-            found = _TIME.search(record)
-            self._count(release, operation, float(found[1]) if found else time.time(), audited)
+        elif record.startswith(OPERATION) and (told := read_operation(record)) is not None:
+            self._count(release, told.operation, time.time() if told.time is None else told.time, audited)
         elif record.startswith(ERROR) and (error := read_error(record)) is not None:
             self.on_error(release, error)
         else:

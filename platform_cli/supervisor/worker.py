@@ -16,6 +16,7 @@ from homeport_runtime.telemetry.scrub import Scrubber
 
 from ..errors import InspectError, ReleaseError
 from .acknowledgements import Acknowledgements
+from .answers import FAILED, Answers
 from .control_channel import ControlChannel
 from .launch import Launched, end_of
 from .liveness import Pulse
@@ -30,9 +31,6 @@ START_GRACE_S = 15.0
 DRAIN_LIMIT_S = 40.0
 # The seconds for which a worker that does not stop accepting is waited for.
 STOP_LIMIT_S = 2.0
-# The number of answers that are kept; only one is ever waited for.
-MAX_ANSWERS = 8
-GONE = Answer("gone", {})
 UNREADABLE = b"something in this worker writes what is no message to the platform's control channel: it is not heard"
 
 
@@ -82,8 +80,7 @@ class Worker:
         self._calls = calls
         self._exit_code: int | None = None
         self._lacked_memory = False
-        # Answers to orders; others are not kept.
-        self._answers: asyncio.Queue[Answer] = asyncio.Queue()
+        self._answers = Answers()
         self._tasks: list[asyncio.Task[None]] = []
         self._output: WorkerOutput | None = None
         self._channel: ControlChannel | None = None
@@ -119,7 +116,7 @@ class Worker:
             if self.state is WorkerState.DRAINING and channel.is_flooded:
                 # Its own answers are stuck behind the flood, and so is it.
                 self.kill()
-        self._answers.put_nowait(GONE)
+        self._answers.end()
 
     def _hear(self, message: Message) -> None:
         match message:
@@ -137,8 +134,7 @@ class Worker:
             case Relay() | Relayed():
                 self.on_relay(self, message)
             case Answer():
-                if self._answers.qsize() < MAX_ANSWERS:
-                    self._answers.put_nowait(message)
+                self._answers.note(message)
 
     async def _reap(self, listening: asyncio.Task[None], output: WorkerOutput) -> None:
         self._exit_code = await self._launched.ended
@@ -176,7 +172,7 @@ class Worker:
         Raises InspectError with the server's own reason, and ReleaseError if the worker does not answer, or ends.
         """
         try:
-            answer = await asyncio.wait_for(self._answer(event), timeout)
+            answer = await asyncio.wait_for(self._answers.next(event), timeout)
         except TimeoutError:
             self.kill()
             raise ReleaseError(
@@ -186,7 +182,7 @@ class Worker:
         if answer.event == event:
             clean: dict[str, Any] = self._scrubber.prose(answer.fields)
             return clean
-        if answer.event == "failed":
+        if answer.event == FAILED:
             trace = answer.fields["trace"]
             text = f"{answer.fields['message']}\n{trace}" if trace else answer.fields["message"]
             hint = answer.fields["hint"]
@@ -199,12 +195,6 @@ class Worker:
         await self.gone.wait()
         reason = f"the server's process ended while it started ({self.exit_reason()})"
         raise ReleaseError(await self._with_last_words(reason), hint=f"see `homeport logs {self.release.project}`")
-
-    async def _answer(self, event: str) -> Answer:
-        """Returns the next answer that is `event`, or that says that it will not come."""
-        while (answer := await self._answers.get()).event not in (event, "failed", "gone"):
-            pass
-        return answer
 
     async def _with_last_words(self, reason: str) -> str:
         """Returns `reason`, followed by what the process printed before its end, which often says more."""

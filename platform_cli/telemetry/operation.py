@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from homeport_runtime.guard.operations import METHODS, OTHER
 from homeport_runtime.guard.shown import MAX_NAME, MAX_SHOWN
 
-from ..records import MAX_MS
+from ..records import MAX_MS, MAX_TIME, is_number
 
 if TYPE_CHECKING:
     from ..api.log_record import LogRecord
@@ -51,14 +51,28 @@ class Operation(NamedTuple):
     parent: str | None = None
 
 
-def read_operation(line: str | bytes) -> Operation | None:
+class OperationLine(NamedTuple):
+    """Is an operation that had its answer at `time`, seconds since 1970 by the worker's clock, in `release`; None for
+    what the line does not say.
+    """
+
+    operation: Operation
+    time: float | None
+    release: object
+
+
+def read_operation(line: str | bytes) -> OperationLine | None:
     """Returns the operation in a line that homeport_runtime.guard.operations wrote, None if the line holds none."""
     try:
         record = json.loads(line)
     except (ValueError, RecursionError):
         return None
     said = record.get("operation") if isinstance(record, dict) else None
-    return _operation(said, said.get("method"), said.get("name")) if isinstance(said, dict) else None
+    operation = _operation(said, said.get("method"), said.get("name")) if isinstance(said, dict) else None
+    if operation is None:
+        return None
+    time = record.get("time")
+    return OperationLine(operation, float(time) if is_number(time, MAX_TIME) else None, record.get("release"))
 
 
 def called(record: LogRecord) -> Operation | None:

@@ -7,15 +7,15 @@ import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, TypedDict
 
-from ..api.metrics import By, ClientCount, Metrics, MetricsRow, MetricsStep, ReleaseCount
+from ..api.metrics import By, ClientCount, Metrics, MetricsRow, ReleaseCount
 from .call_rows import milliseconds
-from .histogram import bucket_of, percentile, unpack
+from .histogram import bucket_of, unpack
 from .operation import CALL, OK, REFUSED
 from .rollups import DAY_S, HOUR_S, summed_until
+from .sums import Key, Row, Step, Sum, add_buckets, by_number
 
 # Up to this period each operation is read, up to that one the sums of each hour, and above it those of each day.
 RAW_S, HOURS_S = 2 * HOUR_S, 8 * DAY_S
@@ -60,10 +60,6 @@ SELECT n.text, c.kind, c.number FROM (
     WHERE project = :project AND hour >= :since AND hour < :until GROUP BY 1, 2
 ) c LEFT JOIN names n ON n.id = c.client
 """
-# What is summed up together: the operations of a method, a tool, a client and a release.
-Key = tuple[str, int, int, int]
-# How many durations there are of each bucket.
-Buckets = dict[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,83 +100,12 @@ def _period(since: float, until: float, by: By | None = None) -> _Period:
     return _Period(since // DAY_S * DAY_S, until, math.ceil(span / DAY_S / DAYS) * DAY_S, _DAYS)
 
 
-class _Row(NamedTuple):
-    """Holds operations of one step that have `key` and kind in common."""
-
-    key: Key
-    kind: str
-    step: int
-    n: int
-    cold: int
-    bytes_in: int
-    bytes_out: int
-    buckets: Buckets
-
-
-@dataclass
-class _Sum:
-    """Sums up operations, and counts them by step."""
-
-    steps: int
-    kinds: Counter[str] = field(default_factory=Counter)
-    buckets: Buckets = field(default_factory=dict)
-    cold: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    series: list[int] = field(init=False)
-    failures: list[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.series, self.failures = [0] * self.steps, [0] * self.steps
-
-    def count(self, row: _Row) -> None:
-        self.kinds[row.kind] += row.n
-        self.cold += row.cold
-        self.bytes_in += row.bytes_in
-        self.bytes_out += row.bytes_out
-        self.series[row.step] += row.n
-        self.failures[row.step] += row.n if row.kind != OK else 0
-        _add(self.buckets, row.buckets)
-
-    def add(self, other: _Sum) -> None:
-        self.kinds.update(other.kinds)
-        _add(self.buckets, other.buckets)
-        self.cold += other.cold
-        self.bytes_in += other.bytes_in
-        self.bytes_out += other.bytes_out
-        self.series = [mine + its for mine, its in zip(self.series, other.series, strict=True)]
-        self.failures = [mine + its for mine, its in zip(self.failures, other.failures, strict=True)]
-
-    def row(self, key: str | None) -> MetricsRow:
-        return {
-            "key": key,
-            "operations": self.kinds.total(),
-            "failed": self.kinds.total() - self.kinds[OK],
-            "kinds": _by_number(self.kinds),
-            **_percentiles(self.buckets),
-            "cold": self.cold,
-            "bytes_in": self.bytes_in,
-            "bytes_out": self.bytes_out,
-            "series": self.series,
-            "failures": self.failures,
-        }
-
-
-@dataclass
-class _Step:
-    kinds: Counter[str] = field(default_factory=Counter)
-    buckets: Buckets = field(default_factory=dict)
-
-    def data(self) -> MetricsStep:
-        return {"kinds": _by_number(self.kinds), **_percentiles(self.buckets)}
-
-
 @dataclass(frozen=True, slots=True)
 class _Read:
     """Holds the operations of a period by what they have in common, and by step."""
 
-    sums: dict[Key, _Sum]
-    steps: list[_Step]
+    sums: dict[Key, Sum]
+    steps: list[Step]
 
 
 def summarize(path: Path, project: str, since: float, until: float, by: By) -> Metrics:
@@ -201,10 +126,10 @@ def break_down(path: Path, project: str, since: float, until: float, bys: Collec
 
 
 def _metrics(project: str, by: By, period: _Period, read: _Read, names: Mapping[int, str]) -> Metrics:
-    total, groups = _Sum(period.steps), dict[str, _Sum]()
+    total, groups = Sum(period.steps), dict[str, Sum]()
     for key, each in read.sums.items():
         total.add(each)
-        groups.setdefault(_named(key, names)[by], _Sum(period.steps)).add(each)
+        groups.setdefault(_named(key, names)[by], Sum(period.steps)).add(each)
     rows = (each.row(key) for key, each in groups.items())
     return {
         "project": project,
@@ -226,7 +151,7 @@ def totals(path: Path, projects: Iterable[str], since: float, until: float) -> d
     period, found = _period(since, until), {}
     with closing(_open(path)) as db:
         for project in projects:
-            total = _Sum(period.steps)
+            total = Sum(period.steps)
             for row in _rows(db, project, period):
                 total.count(row)
             found[project] = total.row(None)
@@ -248,7 +173,7 @@ def by_client(path: Path, project: str, since: float, until: float) -> list[Clie
             "client": client,
             "operations": each.total(),
             "failed": each.total() - each[OK],
-            "kinds": _by_number(each),
+            "kinds": by_number(each),
         }
         for client, each in kinds.items()
     ]
@@ -276,29 +201,24 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _read(db: sqlite3.Connection, project: str, period: _Period) -> _Read:
     """Returns the operations of a period, summed up by what they have in common, and by time."""
-    read = _Read({}, [_Step() for _ in range(period.steps)])
+    read = _Read({}, [Step() for _ in range(period.steps)])
     for row in _rows(db, project, period):
         if (found := read.sums.get(row.key)) is None:
-            found = read.sums[row.key] = _Sum(period.steps)
+            found = read.sums[row.key] = Sum(period.steps)
         found.count(row)
         step = read.steps[row.step]
         step.kinds[row.kind] += row.n
-        _add(step.buckets, row.buckets)
+        add_buckets(step.buckets, row.buckets)
     return read
 
 
-def _rows(db: sqlite3.Connection, project: str, period: _Period) -> Iterator[_Row]:
+def _rows(db: sqlite3.Connection, project: str, period: _Period) -> Iterator[Row]:
     is_raw, last = period.rows == _RAW, period.steps - 1
     for *key, kind, at, n, cold, bytes_in, bytes_out, durations in period.select(db, period.rows, project):
         # The clock may have gone back meanwhile.
         step = min(max(at, 0), last)
         buckets = {} if kind in REFUSED else {durations: n} if is_raw else unpack(durations)
-        yield _Row(tuple(key), kind, step, n, cold, bytes_in, bytes_out, buckets)
-
-
-def _add(buckets: Buckets, more: Buckets) -> None:
-    for bucket, count in more.items():
-        buckets[bucket] = buckets.get(bucket, 0) + count
+        yield Row(tuple(key), kind, step, n, cold, bytes_in, bytes_out, buckets)
 
 
 def _named(key: Key, names: Mapping[int, str]) -> Mapping[By, str]:
@@ -307,25 +227,3 @@ def _named(key: Key, names: Mapping[int, str]) -> Mapping[By, str]:
     name = names.get(tool)
     called = method if name is None else name if method == CALL else f"{method} {name}"
     return {"tool": called, "method": method, "client": names.get(client, "unknown"), "release": f"v{release}"}
-
-
-class _Percentiles(TypedDict):
-    p50: float | None
-    p95: float | None
-    p99: float | None
-
-
-def _percentiles(buckets: Buckets) -> _Percentiles:
-    return {
-        "p50": _rounded(percentile(buckets, 0.5)),
-        "p95": _rounded(percentile(buckets, 0.95)),
-        "p99": _rounded(percentile(buckets, 0.99)),
-    }
-
-
-def _by_number(kinds: Counter[str]) -> dict[str, int]:
-    return {kind: count for kind, count in kinds.most_common() if count}
-
-
-def _rounded(ms: float | None) -> float | None:
-    return None if ms is None else round(ms, 3)

@@ -16,7 +16,7 @@ from platform_cli.audit import book as book_module
 from platform_cli.audit import files
 from platform_cli.audit.book import AuditBook, durable
 from platform_cli.audit.chain import NOTHING, Checked, Head
-from platform_cli.audit.entry import Entry, read_entry
+from platform_cli.audit.entry import Entry, entry_of, read_audited, read_entry
 from platform_cli.audit.heads import Heads
 from platform_cli.audit.ocsf import ocsf
 from platform_cli.audit.search import search
@@ -27,7 +27,7 @@ CALL = Entry(
     time=1_769_437_395.0,
     client_id="claude-ai-prod",
     tool_name="add_expense",
-    arguments={"amount": 50, "category": "food", "description": "coffee"},
+    arguments='{"amount":50,"category":"food","description":"coffee"}',
     result="success",
     scopes_used=("expense:write",),
     user_id="alice@company.com",
@@ -54,7 +54,7 @@ def written(folder: Path, heads: Heads, count: int = 5) -> AuditBook:
     """Returns a book with `count` lines more, the last of which is in the store."""
     book = AuditBook(folder, "expenses", heads.head("expenses"))
     for number in range(count):
-        book.write([(CALL._replace(arguments={"amount": number}), "v1")])
+        book.write([(CALL._replace(arguments=f'{{"amount":{number}}}'), "v1")])
     head, descriptor = book.unsynced()
     durable(descriptor)
     heads.put({"expenses": head})
@@ -120,7 +120,7 @@ def forged(lines: list[bytes]) -> list[bytes]:
     folder = Path(os.environ["PYTEST_FORGED"])
     other = AuditBook(folder, "expenses", NOTHING)
     for number in (0, 1, 7, 8, 9):
-        other.write([(CALL._replace(arguments={"amount": number}), "v1")])
+        other.write([(CALL._replace(arguments=f'{{"amount":{number}}}'), "v1")])
     other.close()
     return [*lines[:2], *list(files.lines(folder))[2:]]
 
@@ -197,7 +197,7 @@ def test_of_lines_that_are_written_together_as_many_are_as_there_is_room_for(fol
     size = files.path_of(folder, 1).stat().st_size
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size * 5 // 2, hard))
-        book.write([(CALL._replace(arguments={"amount": number}), "v1") for number in range(3)])
+        book.write([(CALL._replace(arguments=f'{{"amount":{number}}}'), "v1") for number in range(3)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     book.write([(CALL, "v1"), (CALL, "v1")])
@@ -217,7 +217,7 @@ def test_calls_under_way_have_room(tmp_path: Path, heads: Heads) -> None:
         assert book.keep_room()
         filler = fill(disk)
         for _ in range(100):
-            book.write([(CALL._replace(arguments={"note": "x" * 1000}), "v1")])
+            book.write([(CALL._replace(arguments=f'{{"note":"{"x" * 1000}"}}'), "v1")])
         assert fulls == ["full"]
         assert not book.keep_room()
         filler.unlink()
@@ -306,7 +306,7 @@ SAID = (
 def test_what_a_worker_says_is_read() -> None:
     entry = read_entry(SAID)
     assert entry is not None
-    assert (entry.client_id, entry.tool_name, entry.arguments, entry.scopes_used) == ("c", "t", {"a": 1}, ("s",))
+    assert (entry.client_id, entry.tool_name, entry.arguments, entry.scopes_used) == ("c", "t", '{"a":1}', ("s",))
 
 
 @pytest.mark.parametrize(
@@ -332,17 +332,62 @@ def test_what_no_worker_says_is_no_entry(line: str) -> None:
     assert read_entry(line) is None
 
 
-def test_arguments_that_are_too_deep_to_encode_cost_no_line(folder: Path) -> None:
+def test_arguments_that_are_too_deep_to_encode_cost_no_line() -> None:
     deep: list[object] = []
     for _ in range(2000):
         deep = [deep]
-    book = AuditBook(folder, "expenses", NOTHING)
-    book.write([(CALL._replace(arguments=deep), "v1"), (CALL, "v1")])
-    book.close()
-    assert [line["arguments"] for line in entries(folder)] == [None, CALL.arguments]
+    said = json.loads(SAID)
+    entry = entry_of({**said["audit"], "arguments": deep}, said["time"])
+    assert entry is not None
+    assert entry.arguments == "null"
+
+
+WHO = json.dumps({"client_id": "c", "tool_name": "t", "scopes_used": [], "method": "tools/call"}).encode()
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("null", "null"),
+        ("{}", "{}"),
+        ('{"a":1,"b":"ä, }:{","c":-20,"d":0,"e":true,"f":false,"g":null}', None),
+        ('{"a":{"b":[1,"x"]}}', None),
+        ('{ "a" : 1 }', '{"a":1}'),
+        ('{"a":-0}', '{"a":0}'),
+        (r'{"a":"\u00e4\n\u001e"}', r'{"a":"ä\n\u001e"}'),
+        ('{"a":1.50}', '{"a":1.5}'),
+        ('{"a":12345678901234567890}', None),
+        ("[1]", None),
+    ],
+)
+def test_arguments_are_kept_as_json_of_one_form(said: str, kept: str | None) -> None:
+    audited = read_audited(WHO, said.encode())
+    assert audited is not None
+    assert audited.arguments == (kept or said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "x",
+        "{",
+        "{}{}",
+        "{,}",
+        '{"a":1,}',
+        '{"a":1 "b":2}',
+        '{"a":01}',
+        '{"a":-}',
+        '{"a":٣}',
+        '{"a":"\n"}',
+        '{"a":1}\n',
+    ],
+)
+def test_what_are_no_arguments_makes_no_line(said: str) -> None:
+    assert read_audited(WHO, said.encode()) is None
 
 
 def test_an_entry_has_bounds() -> None:
     entry = read_entry(SAID.replace('"t"', json.dumps("t" * 9999)).replace('{"a":1}', json.dumps("a" * 99_999)))
     assert entry is not None
-    assert (len(entry.tool_name or ""), entry.arguments) == (256, None)
+    assert (len(entry.tool_name or ""), entry.arguments) == (256, "null")

@@ -39,7 +39,7 @@ CALL = Entry(
     time=1_769_437_395.0,
     client_id="claude-ai-prod",
     tool_name="add_expense",
-    arguments={"description": "Kaffee ☕"},
+    arguments='{"description":"Kaffee ☕"}',
     result="success",
     scopes_used=("expense:write",),
     user_id="alice@company.com",
@@ -319,15 +319,14 @@ async def test_a_collector_gets_log_records(logs: Logs) -> None:
 
 
 @pytest.mark.anyio
-async def test_a_private_receiver_has_to_be_asked_for(logs: Logs) -> None:
-    async def never() -> None:
-        async with web(lambda _headers, _body: pytest.fail("it was asked")) as url:
-            logs.add(url.replace("http:", "https:"), private=False)
-            logs.write(1)
-            async with logs.exporting():
-                await until(lambda: logs.failure is not None)
-
-    await never()
+@pytest.mark.parametrize("scheme", ["https", "syslog+tls"])
+async def test_a_private_receiver_has_to_be_asked_for(logs: Logs, scheme: str) -> None:
+    async with web(lambda _headers, _body: pytest.fail("it was asked")) as url:
+        host = url.removeprefix("http://").partition("/")[0]
+        logs.add(f"{scheme}://{host}", private=False)
+        logs.write(1)
+        async with logs.exporting():
+            await until(lambda: logs.failure is not None)
     assert logs.failure == "its host has no public address"
 
 

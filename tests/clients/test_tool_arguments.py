@@ -61,6 +61,10 @@ def test_values_get_the_type_of_the_schema(schema: dict[str, Any], text: str, va
         ({"type": "array"}, "a,b", "array"),
         ({"type": ["integer", "null"]}, "x", "integer or null"),
         ({"enum": [1, 2]}, "one", "integer"),
+        # No JSON value, more than a number of JSON can be, and nested too deeply.
+        ({"type": "number"}, "NaN", "number"),
+        ({"type": "number"}, "-1e999", "number"),
+        ({"type": "array"}, "[" * 100_000, "array"),
     ],
 )
 def test_values_of_another_type_are_refused(schema: dict[str, Any], text: str, said: str) -> None:

@@ -115,7 +115,10 @@ def start(platform: Platform, tiny: Deployment, tmp_path: Path) -> Iterator[Star
     assert list(temporary.iterdir()) == [], "nothing of a session stays behind"
 
 
-def test_a_save_is_live_at_the_same_url(start: Start) -> None:
+def test_a_save_is_live_at_the_same_url_for_everyone(start: Start, tmp_path: Path) -> None:
+    # Where it is deployed callers need a token with this scope.
+    protected = '[auth]\nmode = "token"\n[scopes]\nwhoami = "people:read"\nwhere = "people:read"\n'
+    (tmp_path / "project/fastmcp.toml").write_text(protected)
     dev = start("--env", "GREETING=hello")
     assert dev.call("whoami").endswith(" hello")
     dev.wait_for("tools/call whoami: ok")

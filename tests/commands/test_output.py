@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import contextlib
+import errno
 import io
 import json
+import os
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
 
 from platform_cli.commands.output import Output, table, visible
@@ -40,6 +45,60 @@ def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     assert json.loads(out) == {"ok": False, "error": {"category": "input", "message": "wrong", "hint": None}}
     assert err == ""
+
+
+@contextlib.contextmanager
+def nobody_reads() -> Iterator[None]:
+    """Leads stdout and stderr to pipes whose readers are gone."""
+    reader, gone = os.pipe()
+    os.close(reader)
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        contextlib.suppress(BrokenPipeError),
+        os.fdopen(os.dup(gone), "w") as out,
+        contextlib.suppress(BrokenPipeError),
+        os.fdopen(gone, "w") as err,
+    ):
+        patched.setattr(sys, "stdout", out)
+        patched.setattr(sys, "stderr", err)
+        yield
+
+
+def test_work_goes_on_when_nobody_reads_any_more() -> None:
+    done = []
+    with nobody_reads():
+        output = Output(as_json=False)
+        with output.stages().run("lock"):
+            output.note("working")
+        output.result({}, "done")
+        output.error(InputError("wrong", hint="better"))
+        Output(as_json=True).error(InputError("wrong"))
+        done.append("all")
+    assert done
+
+
+def test_what_has_no_end_ends_when_nobody_reads_any_more() -> None:
+    output = Output(as_json=False)
+    with nobody_reads(), pytest.raises(click.exceptions.Exit) as ended:
+        output.line({}, "line")
+    assert ended.value.exit_code == 0
+    with nobody_reads(), pytest.raises(click.exceptions.Exit):
+        output.exact_line("line")
+
+
+def test_a_result_that_finds_no_space_is_no_failure_of_the_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    output = Output(as_json=True)
+    with pytest.raises(HomeportError, match=r"is done, but its output cannot be written: No space left") as lost:
+        output.result({"ok": True}, "done")
+    output.error(lost.value)
+    assert "error: what the command had to do is done" in capsys.readouterr().err
 
 
 def test_stages_are_lines_when_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,6 +80,50 @@ def test_a_command_needs_no_python_file(folder: Path) -> None:
     assert (project.entrypoint, project.command) == (Entrypoint("a.py"), None)
 
 
+def test_a_file_of_node_is_run_with_its_arguments(folder: Path) -> None:
+    write(folder, {"package.json": "{}", "src/index.mjs": "", "a.py": SERVER})
+    project = load_project("src/index.mjs", ["--root", "/data"])
+    assert (project.entrypoint, project.command) == (None, ("node", "src/index.mjs", "--root", "/data"))
+    assert project.folder == folder.resolve()
+
+
+@pytest.mark.parametrize(
+    ("package", "command"),
+    [
+        ({"main": "index.js"}, ("node", "index.js", "/data")),
+        ({"scripts": {"start": "tsx index.ts"}}, ("npm", "run", "--silent", "start", "--", "/data")),
+    ],
+)
+def test_a_program_of_node_gets_its_arguments(folder: Path, package: dict[str, str], command: tuple[str, ...]) -> None:
+    write(folder, {"package.json": json.dumps({"name": "notes-mcp", **package}), "index.js": ""})
+    assert load_project(".", ["/data"]).command == command
+
+
+def test_the_server_in_a_workspace_of_node_is_found(folder: Path) -> None:
+    sdk = {"@modelcontextprotocol/sdk": "1"}
+    other = {"main": "index.js", "dependencies": sdk}
+    files = {
+        "package.json": {"name": "notes-mcp", "workspaces": ["packages/*"]},
+        "packages/server/package.json": {"main": "index.js", "dependencies": {**sdk, "own-lib": "*"}},
+        "packages/lib/package.json": {"name": "own-lib", "main": "index.js", "keywords": ["mcp"]},
+    }
+    write(folder, {name: json.dumps(package) for name, package in files.items()})
+    write(folder, {"packages/server/index.js": "", "packages/lib/index.js": ""})
+    project = load_project(".", ["/data"])
+    assert (project.member, project.command) == ("packages/server", ("node", "packages/server/index.js", "/data"))
+    write(folder, {"packages/other/package.json": json.dumps(other), "packages/other/index.js": ""})
+    with pytest.raises(SourceError, match="several packages could be the server: packages/other, packages/server") as e:
+        load_project(".")
+    assert "homeport deploy packages/server" in (e.value.hint or "")
+
+
+def test_typescript_is_refused_with_the_folder_that_is_built(folder: Path) -> None:
+    write(folder, {"package.json": "{}", "src/index.ts": ""})
+    with pytest.raises(SourceError, match=r"src/index\.ts is TypeScript") as caught:
+        load_project("src/index.ts")
+    assert "homeport deploy ." in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize(
     ("files", "found"),
     [
@@ -149,6 +193,7 @@ def test_a_folder_that_leaves_a_doubt_is_refused(folder: Path, files: dict[str, 
         ("leaving.py", "leaving.py is outside the project folder"),
         ("pipe.py", "pipe.py is not a Python file"),
         ("x" * 5000, "File name too long"),
+        ("", "the path is empty"),
     ],
 )
 def test_a_bad_path_is_refused(folder: Path, typed: str, message: str) -> None:

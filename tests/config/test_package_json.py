@@ -31,10 +31,35 @@ def program(folder: Path, package: dict[str, Any], *files: str) -> NodeProgram |
         ({"main": "gone.js", "scripts": {"start": "node dist/index.js --x"}}, ("node", "dist/index.js", "--x")),
         ({"scripts": {"start": "tsx src/index.ts"}}, ("npm", "run", "--silent", "start")),
         ({"main": "built.js", "scripts": {"build": "tsc"}}, ("node", "built.js")),
+        ({"main": "built.js", "scripts": {"build": "tsc", "start": "tsx src/index.ts"}}, ("node", "built.js")),
+        ({"main": "index.js", "scripts": {"build": "tsc", "start": "node out/i.js"}}, ("node", "out/i.js")),
+        ({"bin": "built.js", "main": "dist/index.js", "scripts": {"build": "tsc"}}, ("node", "built.js")),
     ],
 )
 def test_what_a_package_runs(tmp_path: Path, package: dict[str, Any], command: tuple[str, ...]) -> None:
     found = program(tmp_path, {**SDK, **package}, "dist/index.js")
+    assert found is not None
+    assert found.command == command
+
+
+@pytest.mark.parametrize(
+    ("package", "files", "command"),
+    [
+        ({"bin": "i.js"}, {"i.js": "#!/usr/bin/env bun\nx"}, ("bun", "i.js")),
+        ({"bin": "i.js"}, {"i.js": "// @bun\nx"}, ("bun", "i.js")),
+        ({"bin": "i.js"}, {"i.js": "#!/usr/bin/env node\n// no bun"}, ("node", "i.js")),
+        ({"main": "i.js", "scripts": {"build": "bun build s.ts --target bun"}}, {}, ("bun", "i.js")),
+        ({"main": "i.js", "scripts": {"build": "bun build s.ts --target node"}}, {}, ("node", "i.js")),
+        ({"module": "i.ts"}, {"i.ts": "", "bun.lock": ""}, ("bun", "i.ts")),
+        ({"main": "gone.js", "module": "i.mjs"}, {"i.mjs": ""}, ("node", "i.mjs")),
+    ],
+)
+def test_what_is_for_bun_runs_on_it(
+    tmp_path: Path, package: dict[str, Any], files: dict[str, str], command: tuple[str, ...]
+) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    found = program(tmp_path, {**SDK, **package})
     assert found is not None
     assert found.command == command
 

@@ -52,6 +52,10 @@ def test_a_sound_file_passes(tmp_path: Path, source: str | bytes) -> None:
         ("x = 1\nreturn x\n", "server.py:2:1: 'return' outside function"),
         ("def f():\nx\n", "server.py:2:1: expected an indented block"),
         ("x = (\n", "server.py:1:5: '(' was never closed"),
+        (
+            f"x = {'a' * 200} = = {'b' * 200}",
+            f"server.py:1:208: invalid syntax\n    {'a' * 56} = = {'b' * 59}\n    {' ' * 59}^",
+        ),
         (b"name = '\xe9'\n", "server.py:1:"),
         (b"\0\0", "server.py:"),
         ("-" * 200_000 + "1", "server.py:"),

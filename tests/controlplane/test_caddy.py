@@ -61,6 +61,14 @@ def test_what_streams_need(tmp_path: Path) -> None:
         assert not {"read_timeout", "response_header_timeout", "write_timeout"} & set(proxy["transport"])
 
 
+def test_each_request_is_read_to_its_end(tmp_path: Path) -> None:
+    """An answer that breaks off without it: tests/e2e/test_slow_proxy.py."""
+    config = adapted(caddy.render(Domain("mcp.example.com"), SITES, Path("/home/caddy.sock")), tmp_path)
+    (server,) = config["apps"]["http"]["servers"].values()
+    for route in server["routes"]:
+        assert [each["max_size"] for each in found_in(route, "request_body")] == [10**15]
+
+
 def test_a_worker_that_is_not_there_is_an_error_that_mcp_clients_can_read(tmp_path: Path) -> None:
     config = adapted(caddy.render(Domain("mcp.example.com"), SITES, Path("/home/caddy.sock")), tmp_path)
     (server,) = config["apps"]["http"]["servers"].values()

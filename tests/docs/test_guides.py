@@ -63,38 +63,9 @@ def test_readme(platform: Platform, folder: Path) -> None:
 
 
 @pytest.mark.whole
-def test_deploy(platform: Platform, folder: Path) -> None:
-    run_page(GUIDES / "deploy.md", folder, platform.environment)
-
-
-@pytest.mark.whole
-def test_access(platform: Platform, folder: Path) -> None:
-    run_page(GUIDES / "access.md", folder, platform.environment)
-
-
-@pytest.mark.whole
-def test_observe(platform: Platform, folder: Path) -> None:
-    run_page(GUIDES / "observe.md", folder, platform.environment)
-
-
-@pytest.mark.whole
-def test_console(platform: Platform, folder: Path) -> None:
-    run_page(GUIDES / "console.md", folder, platform.environment)
-
-
-@pytest.mark.whole
-def test_sign_in(platform: Platform, folder: Path) -> None:
-    run_page(GUIDES / "sign-in.md", folder, platform.environment)
-
-
-@pytest.mark.whole
-def test_audit(platform: Platform, folder: Path) -> None:
-    run_page(GUIDES / "audit.md", folder, platform.environment)
-
-
-@pytest.mark.whole
-def test_secrets(platform: Platform, folder: Path) -> None:
-    run_page(GUIDES / "secrets.md", folder, platform.environment)
+@pytest.mark.parametrize("page", ["deploy", "access", "observe", "console", "sign-in", "audit", "secrets"])
+def test_a_guide(platform: Platform, folder: Path, page: str) -> None:
+    run_page(GUIDES / f"{page}.md", folder, platform.environment)
 
 
 @pytest.mark.whole

@@ -4,6 +4,7 @@ is.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from textwrap import dedent
 from zipfile import ZipFile
@@ -11,7 +12,7 @@ from zipfile import ZipFile
 import pytest
 
 from tests.field.conftest import Deploy, Refuse, Served
-from tests.support import Platform
+from tests.support import Platform, require
 
 # Each is a deploy; tests/runtime/takeover has what the runtime does with them.
 pytestmark = pytest.mark.whole
@@ -331,3 +332,14 @@ def test_a_package_that_writes_beside_its_own_code_keeps_what_it_wrote(
     platform.run("deploy", f"pypi:tiny-{package}", "--name", package, "--env", "NEW=release")
     assert served.call("note", text="two") == "one two"
     platform.run("destroy", package)
+
+
+def test_a_package_of_npm_that_writes_beside_its_own_code_keeps_what_it_wrote(platform: Platform) -> None:
+    """server-memory has its file beside its own code, and writes it in a call."""
+    require(shutil.which("npm"), "npm is not installed")
+    deploy = ("deploy", "npm:@modelcontextprotocol/server-memory", "--name", "memory")
+    served = Served(platform, "memory", platform.run(*deploy)["url"])
+    served.call("create_entities", entities='[{"name": "one", "entityType": "number", "observations": []}]')
+    platform.run(*deploy, "--env", "NEW=release")
+    assert '"one"' in served.call("read_graph")
+    platform.run("destroy", "memory")

@@ -39,6 +39,7 @@ def test_what_the_code_names(make: Make, text: str, path: str) -> None:
         'open("../x/data")',
         'open("kept.txt")',
         'fetch("https://example.com/data")',
+        f'"""{"€" * 120}. Rates."""',
         '"""data/rates.json is prose here, and much more than that."""',
     ],
 )

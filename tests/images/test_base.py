@@ -152,8 +152,9 @@ def test_content_of_another_digest(tmp_path: Path) -> None:
 def test_a_registry_that_is_not_there(tmp_path: Path) -> None:
     with stand_in(lambda _method, _path: Answer()) as address:
         gone = parse_reference(f"{address}/base:1")
-    with pytest.raises(RegistryError, match="refuses connections"):
+    with pytest.raises(RegistryError, match=f"the base {gone}: .* refuses connections") as caught:
         find_base(gone, "x86_64", Home(tmp_path), anew=False)
+    assert "name another with base" in str(caught.value.hint)
 
 
 def test_a_layer_of_a_base_is_fetched_once_and_checked(tmp_path: Path) -> None:

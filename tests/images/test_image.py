@@ -19,9 +19,10 @@ from platform_cli.images.model import digest_of
 from platform_cli.images.push import push_image
 from platform_cli.images.registry import Repository
 from tests.api.surface import check_json
+from tests.command_line import Command
 from tests.images.bases import tiny_base
 from tests.images.registries import Registry, registry
-from tests.support import SERVERS, SMALLEST, CommandFailedError, Platform
+from tests.support import ROOT, SERVERS, SMALLEST, CommandFailedError, Platform
 
 SECRET = "a value that no image may have"
 PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -149,7 +150,10 @@ def test_a_layout_for_engines(made: Made, tmp_path: Path) -> None:
     index = json.loads((folder / "index.json").read_bytes())
     assert index["manifests"][0]["digest"] == made.answer["digest"]
     (folder / "blobs/sha256/of-an-older-image").touch()
-    made.image("--output", str(folder))
+    said = Command(["image", str(made.project), "--output", str(folder)], cwd=ROOT, env=made.homeport.environment)
+    given = "--env API_KEY=... --env HOMEPORT_TOKEN=..."
+    last = said.wait(made.homeport.timeout_s).stdout.splitlines()[-1]
+    assert last == f"next:  docker run --publish 127.0.0.1:8000:8000 {given} expenses"
     assert not (folder / "blobs/sha256/of-an-older-image").exists()
 
 

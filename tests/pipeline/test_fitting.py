@@ -7,12 +7,12 @@ from zipfile import ZipFile
 
 import pytest
 
-from platform_cli.errors import InputError
+from platform_cli.errors import InputError, InspectError
 from platform_cli.pipeline import resolve as module
-from platform_cli.pipeline.fitting import fitting_lock
+from platform_cli.pipeline.fitting import fitting_lock, newer_for_syntax, remember_python
 from platform_cli.pipeline.interpreter import find_interpreter
 from platform_cli.pipeline.lock import OtherPythonError, make_lock
-from platform_cli.pipeline.model import Interpreter, Lock, Requirements, Resolved
+from platform_cli.pipeline.model import Interpreter, Layer, Lock, Requirements, Resolved
 from platform_cli.pipeline.uv import UvError, resolve_with_uv
 
 OWN = find_interpreter(None, Path())
@@ -93,3 +93,33 @@ def test_where_there_is_no_other_python_it_is_asked_again(newer: Requirements, t
         with pytest.raises(InputError, match="no >=4,<5"):
             fitting_lock(newer, OWN, find, tmp_path, print)
     assert not list(tmp_path.glob("locks/*"))
+
+
+@pytest.mark.parametrize(
+    ("code", "layer", "expected"),
+    [("x = 1", "ab", ">=4.2"), ("x = = 1", "ab", None), ("x = 1", "cd", None)],
+    ids=["newer parses it", "none parses it", "not in the layer"],
+)
+def test_what_only_a_newer_python_can_parse(tmp_path: Path, code: str, layer: str, expected: str | None) -> None:
+    module_file = tmp_path / "ab" / "server.py"
+    module_file.parent.mkdir()
+    module_file.write_text(code)
+    error = InspectError(f'x raised SyntaxError: no before it served\n  File "{module_file}", line 1\nSyntaxError: no')
+    asked: list[str] = []
+
+    def find(python: str) -> Interpreter:
+        asked.append(python)
+        return OWN
+
+    assert newer_for_syntax(error, Layer(tmp_path / layer, layer), OTHER, find) == expected
+    assert newer_for_syntax(InspectError("x raised KeyError"), Layer(tmp_path, "ab"), OTHER, find) is None
+    assert asked in ([], [">=4.2"])
+
+
+def test_what_is_remembered_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "resolve_with_uv", lambda *_args, **_more: "newer==1\n")
+    requirements = Requirements("newer\n", "pypi:newer")
+    remember_python(">=4", requirements, OWN, tmp_path)
+    notes: list[str] = []
+    assert fitting_lock(requirements, OWN, lambda _python: OTHER, tmp_path, notes.append)[0] == OTHER
+    assert notes == ["Python 4.1.7 serves, since pypi:newer wants >=4"]

@@ -1,4 +1,4 @@
-"""Tests packages of npm in a layer, and what a build script makes of a project."""
+"""Tests packages of npm in a layer."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from typing import Any
 
 import pytest
 
-from homeport_runtime.hosts.confinement import can_hide
 from platform_cli.config.project import Project
-from platform_cli.errors import BuildError, LayerError, LockError
+from platform_cli.errors import LayerError, LockError
 from platform_cli.pipeline import node
 from platform_cli.pipeline.interpreter import find_interpreter
 from platform_cli.pipeline.layer import build_layer
 from platform_cli.pipeline.model import Layer, Lock, NodePackages
-from platform_cli.pipeline.node import NpmError, build_app, find_program, install_packages, lock_packages, with_packages
-from platform_cli.pipeline.source import collect_source
+from platform_cli.pipeline.node import (
+    NpmError,
+    find_program,
+    install_packages,
+    lock_packages,
+    packages_origin,
+    with_packages,
+)
 from tests.support import require
 
 INTERPRETER = find_interpreter(None, Path())
@@ -79,10 +84,11 @@ is-number@>=6:
   integrity sha512-Wu1VHeILBK8KAWJUAiSZQX94GmOE45Rg6/538fKwiloUu21KncEkYGPqob2oSZ5mUT73vLGrHQjKw3KMPwfDzg==
 """
 PNPM = "lockfileVersion: '9.0'\n\npackages:\n\n  is-number@6.0.0:\n    resolution: {}\n"
+BUN = '{\n  "packages": {\n    "is-number": ["is-number@6.0.0", "", {}, "sha512-x"],\n  }\n}\n'
 
 
-@pytest.mark.parametrize(("name", "text"), [("yarn.lock", YARN), ("pnpm-lock.yaml", PNPM)])
-def test_locks_of_yarn_and_pnpm_decide(tmp_path: Path, name: str, text: str) -> None:
+@pytest.mark.parametrize(("name", "text"), [("yarn.lock", YARN), ("pnpm-lock.yaml", PNPM), ("bun.lock", BUN)])
+def test_locks_of_yarn_pnpm_and_bun_decide(tmp_path: Path, name: str, text: str) -> None:
     made = project(tmp_path / "project", {"private": True, "dependencies": {"is-number": ">=6"}})
     (made.folder / name).write_text(text)
     assert _locked("is-number", made, tmp_path) == "6.0.0"
@@ -129,7 +135,7 @@ def test_an_optional_package_whose_script_fails_is_left_out(
             raise NpmError("no compiler", f"{folder}/node_modules/broken")
 
     monkeypatch.setattr(node, "_install", install)
-    monkeypatch.setattr(node, "_npm_with_scripts", run)
+    monkeypatch.setattr(node, "npm_with_scripts", run)
     with nullcontext() if optional else pytest.raises(LayerError, match="no compiler"):
         install_packages(NodePackages("{}", json.dumps(lock), "", "v20"), tmp_path)
         assert sorted(path.name for path in (tmp_path / "node_modules").iterdir()) == kept
@@ -145,6 +151,16 @@ def test_what_npx_runs_is_a_package_like_any_other(tmp_path: Path) -> None:
     made.folder.mkdir()
     assert (installed(made, tmp_path).path / "node_modules/is-number/index.js").exists()
     assert lock_packages(replace(made, command=("npx", "-y", "./local")), tmp_path) == (None, True)
+
+
+def test_what_names_the_packages_is_told(tmp_path: Path) -> None:
+    made = project(tmp_path / "project", PACKAGE)
+    assert packages_origin(made) == "package.json"
+    (made.folder / "yarn.lock").touch()
+    assert packages_origin(made) == "yarn.lock"
+    assert packages_origin(replace(made, source="npm:is-number")) == "npm:is-number"
+    assert packages_origin(Project(tmp_path, None, command=("npx", "-y", "is-number"))) == "the command"
+    assert packages_origin(Project(tmp_path, None, command=("./server",))) is None
 
 
 def test_packages_that_are_not_there_are_named(tmp_path: Path) -> None:
@@ -169,60 +185,3 @@ def test_the_program_of_an_installed_package(
     package.mkdir(parents=True)
     (package / "package.json").write_text(json.dumps({"name": "@a/server", "bin": {"server": "dist/i.js"}}))
     assert find_program(Project(tmp_path, None, command=command), tmp_path).command == expected
-
-
-def test_what_is_not_there_is_built(tmp_path: Path) -> None:
-    write = "require('fs').mkdirSync('dist'); require('fs').writeFileSync('dist/i.js', String(require('is-number')(1)))"
-    made = project(tmp_path / "project", {**PACKAGE, "scripts": {"build": f'node -e "{write}"'}}, "node", "./dist/i.js")
-    (made.folder / ".gitignore").write_text("dist\n")
-    layer = installed(made, tmp_path)
-    files = collect_source(made.folder, None).files
-    built = build_app(made, layer.path, files, tmp_path / "cache")
-    assert built is not None
-    assert {file.path for file in collect_source(built, None).files} == {"package.json", "dist/i.js"}
-    assert (built / "dist/i.js").read_text() == "true"
-    assert not (made.folder / "dist").exists()
-    assert build_app(made, layer.path, files, tmp_path / "cache") == built
-    assert build_app(replace(made, command=("node", "package.json")), layer.path, files, tmp_path / "cache") is None
-
-
-WRITING = """
-const fs = require("fs"), said = {};
-for (const folder of JSON.parse(process.argv[2]).concat(process.env.npm_config_cache)) {
-  try {
-    fs.writeFileSync(folder + "/written", "");
-    said[folder] = "written";
-  } catch (error) {
-    said[folder] = error.code;
-  }
-}
-fs.mkdirSync("dist");
-fs.writeFileSync("dist/i.js", JSON.stringify(Object.values(said)));
-"""
-
-
-def test_a_build_script_writes_to_no_cache_but_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it wrote into the ones of npm and uv would be installed for others."""
-    home, shared = tmp_path / "home", [tmp_path / "npm", tmp_path / "uv"]
-    for folder in (home, *shared):
-        folder.mkdir()
-    require(can_hide(home), "a system that lets processes have mount namespaces")
-    for name, path in (("HOMEPORT_HOME", home), ("npm_config_cache", shared[0]), ("UV_CACHE_DIR", shared[1])):
-        monkeypatch.setenv(name, str(path))
-    words = json.dumps(json.dumps(list(map(str, shared))))
-    made = project(tmp_path / "project", {"scripts": {"build": f"node write.js {words}"}}, "node", "./dist/i.js")
-    (made.folder / "write.js").write_text(WRITING)
-    built = build_app(made, installed(made, home).path, collect_source(made.folder, None).files, home / "cache")
-    assert built is not None
-    assert json.loads((built / "dist/i.js").read_text()) == ["EROFS", "EROFS", "written"]
-
-
-def test_a_build_that_fails_says_why(tmp_path: Path) -> None:
-    failing = {"scripts": {"build": "node -e \"console.log('no such type'); process.exit(2)\""}}
-    made = project(tmp_path / "project", failing, "node", "dist/i.js")
-    with pytest.raises(BuildError, match="`npm run build` failed:\nno such type"):
-        build_app(made, tmp_path / "layer", collect_source(made.folder, None).files, tmp_path / "cache")
-    assert list((tmp_path / "cache/node").iterdir()) == []
-    idle = project(tmp_path / "project", {"scripts": {"build": "node -e 1"}}, "node", "dist/i.js")
-    with pytest.raises(BuildError, match=r"`npm run build` did not make dist/i\.js"):
-        build_app(idle, tmp_path / "layer", collect_source(idle.folder, None).files, tmp_path / "cache")

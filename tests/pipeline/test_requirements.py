@@ -292,6 +292,10 @@ def test_a_change_to_a_local_package_changes_the_text(tmp_path: Path) -> None:
     assert resolve_requirements(project(tmp_path)).text != first
 
 
+# Lists in lists, more than any parser reads.
+DEEP = "[" * 10_000
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
@@ -301,6 +305,8 @@ def test_a_change_to_a_local_package_changes_the_text(tmp_path: Path) -> None:
         ),
         ({"server.py": "# /// script\n# dependencies = 3\n# ///\n"}, "must be a list of strings"),
         ({"pyproject.toml": "[project]\nname = \n"}, "pyproject.toml, line 2"),
+        ({"server.py": f"# /// script\n# dependencies = {DEEP}\n# ///\n"}, "server.py: .* too large to read"),
+        ({"pyproject.toml": f"[project]\nname = {DEEP}\n"}, "pyproject.toml cannot be read"),
     ],
 )
 def test_malformed_metadata(files: dict[str, str], message: str, tmp_path: Path) -> None:

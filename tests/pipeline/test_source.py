@@ -101,6 +101,7 @@ def test_symlinks_within_the_folder_become_files(tmp_path: Path) -> None:
     (tmp_path / "lib/shared").symlink_to("../shared")
     (tmp_path / "shared/loop").symlink_to("..")
     (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "itself").symlink_to("itself")
     files = collect_source(tmp_path, "server.py").files
     assert [file.path for file in files] == ["lib/a.py", "lib/shared/b.txt", "link.py", "server.py", "shared/b.txt"]
     copy_source(tmp_path, files, tmp_path.parent / "copy")

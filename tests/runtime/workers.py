@@ -50,6 +50,7 @@ def make_bundle(
     program: JSON | None = None,
     args: Sequence[str] = (),
     roots: Sequence[str] = (),
+    command: Sequence[str] | None = None,
     sessions: bool = False,
     start_timeout_s: float = DEADLINE_S,
     memory_mb: int = 4096,
@@ -57,16 +58,17 @@ def make_bundle(
     """Makes a bundle of these files, as the pipeline lays one out; its working folder is `folder`/work."""
     app, work = folder / "bundle" / "app", folder / "work"
     for root in (app, work):
+        root.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
     manifest = {
         "format": 1,
-        "entrypoint": {"file": file, "object": object} if program is None else None,
+        "entrypoint": {"file": file, "object": object} if program is None and command is None else None,
         "program": program,
         "args": list(args),
         "roots": list(roots),
-        "command": None,
+        "command": list(command) if command else None,
         "sessions": sessions,
         "start_timeout_s": start_timeout_s,
         "memory_mb": memory_mb,

@@ -63,7 +63,7 @@ def left(open_calls: OpenCalls, *slots: bytes) -> tuple[list[str], list[Entry]]:
 def test_a_call_that_is_audited_has_its_line(open_calls: OpenCalls, record: bytes, request_id: str) -> None:
     kinds, (entry,) = left(open_calls, record + BESIDE)
     assert kinds[1:] == ["error", "audit"]
-    assert (entry.client_id, entry.user_id, entry.arguments, entry.request) == ("desk", "alice", {"a": 1}, request_id)
+    assert (entry.client_id, entry.user_id, entry.arguments, entry.request) == ("desk", "alice", '{"a":1}', request_id)
     assert (entry.result, entry.reason) == ("crash", "exit 3")
     assert entry.ms >= 2000
 

@@ -14,7 +14,8 @@ SAID = {"method": "prompts/get", "name": "hello", "client": "desk/1", "status": 
 
 
 def read(**changes: object) -> Operation | None:
-    return read_operation(json.dumps({"operation": {**SAID, **changes}, "time": 1.0}))
+    found = read_operation(json.dumps({"operation": {**SAID, **changes}, "time": 1.0}))
+    return found.operation if found else None
 
 
 def test_an_operation_is_read() -> None:
@@ -22,6 +23,15 @@ def test_an_operation_is_read() -> None:
     assert found == Operation(
         "prompts/get", "hello", "desk/1", "protocol", 1.5, False, -32603, 7, 9, "2025-11-25", None, None
     )
+
+
+@pytest.mark.parametrize(
+    ("said", "time"), [({"time": 7.5}, 7.5), ({}, None), ({"time": "7"}, None), ({"time": 2.0**33}, None)]
+)
+def test_when_it_was_answered(said: dict[str, object], time: float | None) -> None:
+    found = read_operation(json.dumps({"operation": SAID, **said, "release": "v2"}))
+    assert found
+    assert (found.time, found.release) == (time, "v2")
 
 
 @pytest.mark.parametrize("ms", [-1, 1e308, float("nan"), True, "1", None, []])

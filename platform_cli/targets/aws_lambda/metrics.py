@@ -6,7 +6,6 @@ That costs nothing but time: FilterLogEvents is not billed, as Logs Insights is 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from ...records import read_record
@@ -32,9 +31,9 @@ def read_operations(aws: AWS, project: str, since: float) -> Iterator[Happened]:
 
 
 def _operation(project: str, time: float, line: str) -> Happened | None:
-    operation = read_operation(line)
-    if operation is not None:
-        return happened(project, time, json.loads(line).get("release"), operation)
+    told = read_operation(line)
+    if told is not None:
+        return happened(project, time, told.release, told.operation)
     record = read_record(line)
     if record is None or "call" not in record or (operation := called(record)) is None:
         return None

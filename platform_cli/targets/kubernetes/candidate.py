@@ -41,9 +41,17 @@ def repository_of(project: Project) -> Reference:
     if repository is None:
         raise ConfigError(
             "nothing says where the image is pushed, from where the cluster's nodes pull it",
-            hint='image = "registry.example.com/you/my-server" under [deployment.kubernetes] in fastmcp.toml',
+            hint='image = "registry.example.com/you/my-server" under [deployment.kubernetes] in fastmcp.toml'
+            + _of_its_own(project.source),
         )
     return repository
+
+
+def _of_its_own(source: str) -> str:
+    """Returns how a package of a registry comes to a fastmcp.toml, which it does not bring."""
+    registry, _, package = source.partition(":")
+    run = {"pypi": "uvx", "npm": "npx -y"}.get(registry)
+    return f', in a folder of its own with command = "{run} {package}" under [deployment]' if run else ""
 
 
 def build_candidate(project: Project, cluster: Cluster, home: Home, stages: Stages, note: Note) -> KubernetesCandidate:

@@ -214,7 +214,10 @@ class KubernetesProjects:
         found = find_all(self.cluster, project)
         if not found.ours:
             if found.foreign:
-                raise InputError(f"nothing of this is homeport's: {'; '.join(found.foreign)}")
+                raise InputError(
+                    f"nothing of this is homeport's: {'; '.join(found.foreign)}",
+                    hint="what was applied with kubectl is removed with it: kubectl delete -f FILE",
+                )
             raise self._missing(project)
         return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ..asgi import Scope
 from .names import LOOPBACK, Names
 from .shown import shown
@@ -13,24 +15,21 @@ FORWARDED = b"x-forwarded-for"
 MAX_ADDRESS = 64
 
 
-def address_of(scope: Scope, names: Names) -> str | None:
-    """Returns the address of a request's sender, None if nothing is known.
+def address_of(scope: Scope, headers: Mapping[bytes, bytes], names: Names) -> str | None:
+    """Returns the address of a request's sender, None if nothing is known; `headers` are the first ones of each name.
 
     What a proxy names (X-Forwarded-For) is believed if the connection comes from this machine, where the platform's own
     proxy is, and for the public `names` alone, which lead through it: anybody else could write the header. Of several
     values the last counts, which the nearest proxy has added.
     """
     peer = scope.get("client")
-    host, port = (str(peer[0]), peer[1]) if peer else (None, None)
-    named, requested = None, ""
-    for key, value in scope["headers"]:
-        if key == FORWARDED:
-            named = value
-        elif key == b"host" and not requested:
-            requested = bytes(value).decode("latin-1")
+    if not peer:
+        return None
+    host = str(peer[0])
     # uvicorn puts what the header says in the place of a peer on this machine, with the port 0.
-    is_from_here = host in LOOPBACK or port == 0
-    if not named or not is_from_here:
+    if FORWARDED not in headers or not (host in LOOPBACK or peer[1] == 0):
         return host
-    forwarded = bytes(named).decode("latin-1").rpartition(",")[2].strip()
+    requested = headers.get(b"host", b"").decode("latin-1")
+    named = [bytes(value).decode("latin-1") for key, value in scope["headers"] if key == FORWARDED][-1]
+    forwarded = named.rpartition(",")[2].strip()
     return shown(forwarded, MAX_ADDRESS) if forwarded and names.is_public(requested) else "127.0.0.1"

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..asgi import Scope
 from ..protocol.jsonrpc import SERVER_ERROR
 from ..protocol.messages import MESSAGE
 from ..telemetry import RECORD, encode, write_record
-from .address import address_of
+from .address import ADDRESS
 from .caller import CALLER, RESULT, SCOPES_USED, Caller
-from .names import Names
 from .open_calls import OpenCalls
 from .redaction import Redaction
 from .refusals import RETRY_MS, Refusal
@@ -59,15 +58,14 @@ NO_ROOM = Refusal(
 class Audit:
     """Writes a record for each operation of a client, and for each request that is refused.
 
-    `arguments` and `redact` are as the project's [audit] has them, and `names` are the deployment's. Without `has_room`
-    no operation is to be passed on. With a `chain` this process binds the lines itself, and no platform does.
+    `arguments` and `redact` are as the project's [audit] has them. Without `has_room` no operation is to be passed on.
+    With a `chain` this process binds the lines itself, and no platform does.
     """
 
-    def __init__(self, names: Names, arguments: str, redact: Sequence[str], chain: AuditChain | None = None) -> None:
+    def __init__(self, arguments: str, redact: Sequence[str], chain: AuditChain | None = None) -> None:
         self._chain = chain
         self.has_room = True
         self.no_room = NO_ROOM
-        self._names = names
         self._redaction = Redaction(arguments, redact)
         self._strangers = PerMinute(STRANGERS)
         self._known: dict[tuple[object, ...], str] = {}
@@ -83,9 +81,10 @@ class Audit:
         if named is None:
             return None
         params = message.get("params")
-        params = params if isinstance(params, Mapping) else {}
-        beginning = self._beginning(scope, str(method), params.get(named))
-        return Audited(beginning, self._redaction.text(params.get("arguments")), self._chain)
+        if not isinstance(params, dict):
+            params = {}
+        who = self._beginning(scope, str(method), params.get(named))
+        return Audited(who, self._redaction.text(params.get("arguments")), self._chain)
 
     def refusal(self, scope: Scope, refusal: Refusal) -> None:
         """Writes the record of a request that was refused."""
@@ -104,40 +103,44 @@ class Audit:
     def _beginning(self, scope: Scope, method: str, name: object) -> str:
         """Returns the fields that say who calls what, by which scopes and from where; few callers make most calls."""
         caller: Caller | None = scope.get(CALLER)
-        client, user = (caller.client, caller.user) if caller is not None else (None, None)
-        tool = None if name is None else shown(name)
         scopes: tuple[str, ...] = scope.get(SCOPES_USED, ())
-        address = address_of(scope, self._names)
-        key = (client, user, scopes, method, tool, address)
+        address: str | None = scope.get(ADDRESS)
+        # What is called by anything but a text is none of few.
+        key = (caller, scopes, method, name if isinstance(name, str) else None, address)
         known = self._known.get(key)
         if known is None:
+            client, user = (caller.client, caller.user) if caller is not None else (None, None)
+            tool = None if name is None else shown(name)
             fields = {"client_id": client, "user_id": user, "scopes_used": scopes, "tool_name": tool}
             known = encode({**fields, "ip_address": address, "method": shown(method)})[1:-1]
             # A caller's own texts must not make this grow.
-            if caller is not None and len(method) <= MAX_SHOWN and len(self._known) < MAX_KNOWN:
+            is_short = isinstance(name, str) and len(method) + len(name) <= MAX_SHOWN
+            if caller is not None and is_short and len(self._known) < MAX_KNOWN:
                 self._known[key] = known
         return known
 
 
-class Audited(NamedTuple):
-    """Is what the audit log has of an operation: who asked for what, in members of a JSON object, and what is kept of
-    the arguments, as JSON.
+class Audited:
+    """Is what the audit log has of an operation: `who` asked for what, in members of a JSON object, and what is kept of
+    the `arguments`, as JSON. With a `chain` this process binds its own lines.
     """
 
-    who: str
-    arguments: str
-    chain: AuditChain | None
+    __slots__ = ("_arguments", "_beside", "_who", "chain")
+
+    def __init__(self, who: str, arguments: str, chain: AuditChain | None) -> None:
+        self._who = who
+        self._arguments = arguments
+        self.chain = chain
+        # No JSON text has the character between them as it is.
+        self._beside = f"{RECORD}{{{who}}}{RECORD}{arguments}" if chain is None else ""
 
     def beside(self, record: str) -> str:
-        """Returns the record of the operation with this in its line, but where this process binds its own lines.
-
-        No JSON text has the character between them as it is.
-        """
-        return record if self.chain is not None else f"{record}{RECORD}{{{self.who}}}{RECORD}{self.arguments}"
+        """Returns the record of the operation with this in its line, but where this process binds its own lines."""
+        return record + self._beside
 
     def shortened(self) -> Audited:
         """Returns this without the arguments: the rest says who has called what."""
-        return self._replace(arguments="null")
+        return Audited(self._who, "null", self.chain)
 
     def bind(self, scope: Scope, request: str, status: str, ms: float) -> None:
         """Writes the line of the operation, which ended with that status, where this process binds its own lines."""
@@ -150,7 +153,7 @@ class Audited(NamedTuple):
 
     def record(self, request: str, result: str, ms: float) -> str:
         """Returns a record for the audit log alone."""
-        return record(f'{self.who},"arguments":{self.arguments},"request":"{request}"', result, ms)
+        return record(f'{self._who},"arguments":{self._arguments},"request":"{request}"', result, ms)
 
 
 class Unmeasured(Watched):

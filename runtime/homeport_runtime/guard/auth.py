@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..asgi import ASGIApp, Headers, Receive, Scope, Send
+from ..asgi import ASGIApp, Headers, Receive, Scope, Send, first_headers
 from .access import Access, ClientToken
 from .caller import Caller
 
@@ -140,10 +140,7 @@ def bearer_token(scope: Scope) -> str | None:
 
 def _authorization(scope: Scope) -> bytes:
     """Returns the first Authorization header, empty without one."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            return bytes(value)
-    return b""
+    return first_headers(scope).get(b"authorization", b"")
 
 
 def _token_in(authorization: bytes) -> str | None:
@@ -153,7 +150,16 @@ def _token_in(authorization: bytes) -> str | None:
 
 
 def no_authorization(headers: Headers) -> Headers:
-    return [field for field in headers if field[0] != b"authorization"]
+    """Returns the headers without any token."""
+    named = dict(headers)
+    shown = named.get(b"authorization")
+    if shown is None:
+        return headers
+    if len(named) < len(headers):
+        # A name is there twice, perhaps this one.
+        return [field for field in headers if field[0] != b"authorization"]
+    at = headers.index((b"authorization", shown))
+    return headers[:at] + headers[at + 1 :]
 
 
 def without_authorization(app: ASGIApp) -> ASGIApp:

@@ -52,7 +52,8 @@ def is_batch(said: object) -> bool:
 
 def is_encoded(headers: Mapping[bytes, bytes]) -> bool:
     """Tells whether a body is compressed, so that an app might read a message in it that nobody has judged."""
-    return headers.get(b"content-encoding", b"").strip().lower() not in (b"", b"identity")
+    said = headers.get(b"content-encoding")
+    return said is not None and said.strip().lower() not in (b"", b"identity")
 
 
 def rewritten(scope: Scope, message: Mapping[str, Any]) -> bytes:

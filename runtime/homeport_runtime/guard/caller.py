@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # The key of an ASGI scope under which the guard keeps who calls; without it everyone may.
 CALLER = "homeport.caller"
@@ -11,8 +11,7 @@ SCOPES_USED = "homeport.scopes_used"
 RESULT = "homeport.result"
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(NamedTuple):
     """Is whoever a verified token was given to.
 
     `client` is the program, `user` the person it acts for, None if nobody is named. `scopes` are those that were

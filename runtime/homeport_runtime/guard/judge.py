@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -49,7 +50,7 @@ class Judge:
         self._scopes = scopes
         self._limits = limits
         # By what a known caller may use something; few callers make most calls.
-        self._known: dict[tuple[object, ...], _Allowed] = {}
+        self._known: dict[tuple[Caller | None, Target], _Allowed] = {}
 
     @classmethod
     def of(
@@ -68,25 +69,31 @@ class Judge:
         self, scope: Scope, message: Mapping[str, Any], authenticator: Authenticator | None
     ) -> Refusal | None:
         """Returns why a message may not be passed on, None if it may, and then it has been counted."""
-        if _is_ambiguous(message):
+        params = message.get("params")
+        if not isinstance(params, dict):
+            params = {}
+        if not (_PLAIN.issuperset(message) and _PLAIN.issuperset(params)) and _is_ambiguous(message, params):
             return AMBIGUOUS
         target = target_of(message)
         if target is None:
             return None
         caller: Caller | None = scope.get(CALLER)
-        key = None if caller is None else (caller.client, caller.user, caller.scopes, caller.by_oauth, target)
-        allowed = self._known.get(key) if key is not None else None
+        allowed = self._known.get((caller, target))
         if allowed is None:
             decided = await self._decided(scope, target, authenticator)
             if isinstance(decided, Refusal):
                 return decided
             allowed = decided
             # A caller's own texts must not make this grow.
-            if key is not None and len(target.name) <= MAX_NAME and len(self._known) < MAX_KNOWN:
-                self._known[key] = allowed
-        if self._scopes is not None:
-            scope[SCOPES_USED] = allowed.needed
-        return await self._limits.refusal(scope, allowed.buckets) if self._limits is not None else None
+            if caller is not None and len(target.name) <= MAX_NAME and len(self._known) < MAX_KNOWN:
+                self._known[caller, target] = allowed
+        scope[SCOPES_USED], buckets = allowed
+        limits = self._limits
+        if limits is None or not buckets:
+            return None
+        return (
+            await asyncio.to_thread(limits.refusal, scope, buckets) if limits.waits else limits.refusal(scope, buckets)
+        )
 
     async def _decided(self, scope: Scope, target: Target, authenticator: Authenticator | None) -> Refusal | _Allowed:
         """Returns why nobody or not this caller may use `target`, or by what it may; only a caller's own members and
@@ -153,11 +160,6 @@ def _named(target: Target) -> str:
     return shown(target.name)
 
 
-def _is_ambiguous(message: Mapping[str, Any]) -> bool:
+def _is_ambiguous(message: Mapping[str, Any], params: Mapping[str, Any]) -> bool:
     """Tells whether a decoder that ignores case would read another message."""
-    params = message.get("params")
-    params = params if isinstance(params, dict) else {}
-    if _PLAIN.issuperset(message) and _PLAIN.issuperset(params):
-        return False
-    keys = [*message, *params]
-    return any(key not in _KEYS and key.casefold() in _KEYS for key in keys)
+    return any(key not in _KEYS and key.casefold() in _KEYS for key in (*message, *params))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
@@ -51,6 +50,8 @@ class Limits:
             if rates.get(kind) is not None
         }
         self._windows = open_windows([rate for _, rate in self._rates]) if self._rates else None
+        # Whether it takes a while to count.
+        self.waits = self._windows is not None and self._windows.waits
 
     def _add(self, name: str, rate: Sequence[float] | None) -> int | None:
         """Returns the index of a rate, None for none."""
@@ -78,15 +79,12 @@ class Limits:
         who = _key(scope, caller)
         return tuple(Bucket(index, who) for index in indexes if index is not None)
 
-    async def refusal(self, scope: Scope, buckets: Sequence[Bucket]) -> Refusal | None:
+    def refusal(self, scope: Scope, buckets: Sequence[Bucket]) -> Refusal | None:
         """Takes a call from its windows, or returns why it may not be made now."""
-        if self._windows is None or not buckets:
+        if self._windows is None:
             return None
         try:
-            if self._windows.waits:
-                full, wait = await asyncio.to_thread(self._windows.take, buckets)
-            else:
-                full, wait = self._windows.take(buckets)
+            full, wait = self._windows.take(buckets)
         except OSError as problem:
             # A limit that cannot be counted must not end the service that it protects.
             emit("warning", f"a call was not counted under [limits]: {problem}")

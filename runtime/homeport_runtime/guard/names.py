@@ -10,14 +10,21 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Where a name is to be added, and the variable in which a container has them.
+IN_CONFIG = "names under [domains] in fastmcp.toml"
+IN_CONTAINER = "HOMEPORT_NAMES"
 # The longest host name there is (RFC 1035, section 2.3.4).
 MAX_NAME = 253
 
 
 class Names:
-    """Holds the host names of a deployment, without ports, since a proxy in front has a port of its own."""
+    """Holds the host names of a deployment, without ports, since a proxy in front has a port of its own.
 
-    def __init__(self, names: Iterable[str]) -> None:
+    They come from `place`, as whoever adds one calls it.
+    """
+
+    def __init__(self, names: Iterable[str], place: str = IN_CONFIG) -> None:
+        self.place = place
         self._names: set[str] = set()
         self._origins: frozenset[str] = frozenset()
         self._known: set[str] = set()

@@ -11,8 +11,6 @@ from ..asgi import ASGIApp, Message, Receive, Scope, Send
 # Tells the client to reconnect after so many milliseconds
 # (https://html.spec.whatwg.org/multipage/server-sent-events.html, "retry").
 RECONNECT_HINT = b"retry: 500\r\n\r\n"
-# The seconds after which a client that has heard nothing is not about to post, since it does so seldom.
-REST_S = 1.0
 
 
 class OpenStreams:
@@ -30,16 +28,15 @@ class OpenStreams:
         finally:
             self._streams.discard(stream)
 
-    async def end_at_rest(self) -> None:
-        """Ends the streams that nothing was said on for a while, and has each other one end with its next answer.
+    async def end_at_rest(self, since: float) -> None:
+        """Ends the streams that nothing was said on since a time, and has each other one end with its next answer.
 
         Just then its client does not post. Between two calls that follow each other one may be on its way already,
         whose answer would find no stream.
         """
-        rested = time.monotonic() - REST_S
         for stream in list(self._streams):
             stream.ends_with_answer = True
-            if not stream.is_busy() and stream.used_at < rested:
+            if not stream.is_busy() and stream.used_at < since:
                 await stream.end()
 
     async def end_quiet(self) -> None:

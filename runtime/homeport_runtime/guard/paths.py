@@ -18,4 +18,9 @@ class Paths:
     messages: tuple[str, ...] = ("/messages",)
 
     def take_messages(self, path: str) -> bool:
-        return any(path == folder or path.startswith(f"{folder}/") for folder in self.messages)
+        """Tells whether what is posted to a path is a message."""
+        return path in self.mcp or self.are_posted(path)
+
+    def are_posted(self, path: str) -> bool:
+        """Tells whether what is posted to a path is a message of HTTP+SSE."""
+        return path not in self.mcp and any(path == folder or path.startswith(f"{folder}/") for folder in self.messages)

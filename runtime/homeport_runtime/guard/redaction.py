@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..telemetry import encode
@@ -23,6 +23,9 @@ NAMES = (
     "password", "passwd", "passphrase", "secret", "token", "authorization", "api_key", "apikey", "private_key",
     "access_key", "credential", "cookie", "session_id", "card", "cvv", "cvc", "iban", "ssn",
 )  # fmt: skip
+_REDACTED = encode(REDACTED)
+# How values without others in them are encoded.
+_TEXTS: dict[type, Callable[[Any], str]] = {int: str, str: encode, bool: encode, float: encode, type(None): encode}
 
 
 class Redaction:
@@ -34,7 +37,10 @@ class Redaction:
     def __init__(self, mode: str, names: Iterable[str] = ()) -> None:
         self._mode = mode
         self._hidden = tuple(map(_plain, (*NAMES, *names)))
-        self._known: dict[str, bool] = {}
+        # By a name, how its member begins as JSON, and whether its value is hidden.
+        self._known: dict[str, tuple[str, bool]] = {}
+        # By the names of a call's arguments, what is kept of them, with a place for each value.
+        self._forms: dict[tuple[str, ...], str] = {}
 
     def text(self, arguments: Any) -> str:
         """Returns what is kept of `arguments`, which were decoded from JSON, as JSON again."""
@@ -42,34 +48,65 @@ class Redaction:
             return "null"
         if self._mode == "hash":
             return encode({"sha256": _digest(json.dumps(arguments, sort_keys=True, separators=(",", ":")))})
-        text = encode(self._kept(arguments, 0))
+        if type(arguments) is dict:
+            form = self._forms.get(tuple(arguments))
+            if form is not None and (kept := _filled(form, arguments)) is not None:
+                return kept
+            self._note_form(arguments)
+        text = self._kept(arguments, 0)
         return text if len(text) <= MAX_ARGUMENTS else encode({"characters": len(text), "sha256": _digest(text)})
 
-    def _kept(self, value: Any, depth: int) -> Any:
-        if isinstance(value, str):
-            return value if len(value) <= MAX_TEXT else _cut(value)
-        if not isinstance(value, dict | list):
-            return value
+    def _kept(self, value: Any, depth: int) -> str:
+        # Put together by hand, since most arguments are few, and an encoder takes longer for a few.
+        kind = type(value)
+        if kind is str:
+            return encode(value if len(value) <= MAX_TEXT else _cut(value))
+        if kind is int:
+            return str(value)
+        if kind is not dict and kind is not list:
+            return encode(value)
         if depth == MAX_DEPTH:
-            return REDACTED
-        if isinstance(value, list):
-            return [self._kept(each, depth + 1) for each in value]
-        return {
-            name[:MAX_TEXT]: REDACTED if self._is_hidden(name) else self._kept(each, depth + 1)
-            for name, each in value.items()
-        }
+            return _REDACTED
+        depth += 1
+        if kind is list:
+            return f"[{','.join([self._kept(each, depth) for each in value])}]"
+        members = []
+        for name, each in value.items():
+            beginning, is_hidden = self._known.get(name) or self._beginning(name)
+            members.append(beginning + (_REDACTED if is_hidden else self._kept(each, depth)))
+        return f"{{{','.join(members)}}}"
 
-    def _is_hidden(self, name: str) -> bool:
-        if self._mode == "full":
-            return False
-        is_hidden = self._known.get(name)
-        if is_hidden is None:
-            plain = _plain(name)
-            is_hidden = any(hidden in plain for hidden in self._hidden)
-            # A server's tools have few names of arguments; a caller's own must not make this grow.
-            if len(self._known) < MAX_KNOWN and len(name) <= MAX_TEXT:
-                self._known[name] = is_hidden
-        return is_hidden
+    def _note_form(self, arguments: dict[str, Any]) -> None:
+        names = tuple(arguments)
+        # A server's tools have few names of arguments; a caller's own must not make this grow.
+        if len(self._forms) >= MAX_KNOWN or sum(map(len, names)) > MAX_TEXT:
+            return
+        parts = []
+        for name in names:
+            beginning, is_hidden = self._beginning(name)
+            # A value that is hidden has a place, too, and nothing is written there.
+            parts.append(f"{beginning.replace('%', '%%')}{f'%.0s{_REDACTED}' if is_hidden else '%s'}")
+        self._forms[names] = f"{{{','.join(parts)}}}"
+
+    def _beginning(self, name: str) -> tuple[str, bool]:
+        plain = _plain(name)
+        is_hidden = self._mode != "full" and any(hidden in plain for hidden in self._hidden)
+        found = f"{encode(name[:MAX_TEXT])}:", is_hidden
+        # A server's tools have few names of arguments; a caller's own must not make this grow.
+        if len(self._known) < MAX_KNOWN and len(name) <= MAX_TEXT:
+            self._known[name] = found
+        return found
+
+
+def _filled(form: str, arguments: dict[str, Any]) -> str | None:
+    """Returns the arguments in the form for their names, None for those that it has no place for: values with others in
+    them, and long ones.
+    """
+    try:
+        text = form % tuple([_TEXTS[type(each)](each) for each in arguments.values()])
+    except KeyError:
+        return None
+    return text if len(text) <= MAX_TEXT else None
 
 
 def _plain(name: str) -> str:

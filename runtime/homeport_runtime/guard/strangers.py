@@ -9,6 +9,7 @@ import time
 from ..telemetry import emit
 from .names import MAX_NAME, host_name
 
+ORIGINS = "origins under [domains] in fastmcp.toml"
 # The most of them that are logged, so that no client can fill the log.
 MAX_TOLD = 50
 
@@ -17,18 +18,18 @@ class Strangers:
     def __init__(self) -> None:
         self._told: set[str] = set()
 
-    def host(self, host: str | None) -> str:
-        """Returns why the request is refused, and how to allow it."""
+    def host(self, host: str | None, place: str) -> str:
+        """Returns why the request is refused, and how to allow it, by another name at `place`."""
         name = host_name(f"//{host}") if host else None
         if name is None:
             return "this server does not answer to that Host"
-        return self._tell(f"this server does not answer to the Host {_shown(name)}", name, "names")
+        return self._tell(f"this server does not answer to the Host {_shown(name)}", name, place)
 
     def origin(self, origin: str) -> str:
-        return self._tell(f"the Origin {_shown(origin)} may not use this server", origin, "origins")
+        return self._tell(f"the Origin {_shown(origin)} may not use this server", origin, ORIGINS)
 
-    def _tell(self, refusal: str, value: str, key: str) -> str:
-        text = f"{refusal}: add {_shown(value)} to {key} under [domains] in fastmcp.toml"
+    def _tell(self, refusal: str, value: str, place: str) -> str:
+        text = f"{refusal}: add {_shown(value)} to {place}"
         if value not in self._told and len(self._told) < MAX_TOLD:
             self._told.add(value)
             emit("warning", text)

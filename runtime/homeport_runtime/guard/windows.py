@@ -17,11 +17,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-# A window begins with a digest of whose it is, the time of its last call, and the number of all of its calls.
-_HEAD = struct.Struct("<16sdQ")
-_LAST_AND_COUNT, _LAST_AT = struct.Struct("<dQ"), 16
-_TIME = struct.Struct("<d")
-_HEAD_SIZE, _TIME_SIZE = _HEAD.size, _TIME.size
+# A window is words of 8 bytes. It begins with a digest of whose it is, of two words, the time of its last call, and the
+# number of all of its calls; then come the times of the last ones.
+_WORD = 8
+_LAST, _COUNT, _TIMES = 2, 3, 4
+_DIGEST = struct.Struct("<QQ")
 # How many clients one rate can tell apart, and the bytes that their windows may take; then the least recent one is
 # forgotten.
 MOST_CLIENTS, FEWEST_CLIENTS = 1024, 16
@@ -67,18 +67,21 @@ class SharedWindows:
 
     def __init__(self, rates: Sequence[Rate], path: Path | None = None) -> None:
         self._rates = tuple(rates)
-        # Where the windows of each rate start, how many they are, and how many bytes each has.
+        # Where the windows of each rate start, how many they are, and how many words each has.
         self._tables: list[tuple[int, int, int]] = []
-        size = 0
+        words = 0
         for rate in self._rates:
-            self._tables.append((size, _slots(rate), _slot_bytes(rate)))
-            size += _slots(rate) * _slot_bytes(rate)
+            self._tables.append((words, _slots(rate), _slot_words(rate)))
+            words += _slots(rate) * _slot_words(rate)
+        size = words * _WORD
         self._file = -1 if path is None else os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         if path is not None:
             self._fill(size)
-        self._memory = mmap.mmap(self._file, size)
+        memory = memoryview(mmap.mmap(self._file, size))
+        # The same words as numbers and as times: to read one so takes half as long as to unpack it.
+        self._numbers, self._times = memory.cast("Q"), memory.cast("d")
         # Where a client's window was found last, and the digest by which that is checked.
-        self._places: dict[Bucket, tuple[int, bytes]] = {}
+        self._places: dict[Bucket, tuple[int, int, int]] = {}
 
     def _fill(self, size: int) -> None:
         """Gives the file its bytes, without holes, since touching one on a full disk raises SIGBUS."""
@@ -100,71 +103,61 @@ class SharedWindows:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _take(self, buckets: Sequence[Bucket], now: float) -> tuple[int, float]:
+        numbers, times = self._numbers, self._times
         found = []
         full, wait = 0, 0.0
         for bucket in buckets:
-            index = bucket[0]
-            place, count = self._find(bucket)
-            calls, seconds = self._rates[index]
+            calls, seconds = self._rates[bucket[0]]
+            place, first, second = self._places.get(bucket) or self._find(bucket)
+            count = numbers[place + _COUNT]
+            if numbers[place] != first or numbers[place + 1] != second or not count:
+                # Another process has given the place to somebody else.
+                place, _, _ = self._find(bucket)
+                count = numbers[place + _COUNT]
             # Where the time of the oldest call is, which the new one takes.
-            at = place + _HEAD_SIZE + count % calls * _TIME_SIZE
+            at = place + _TIMES + count % calls
             found.append((place, count, at))
-            if count >= calls and (needed := self._wait(at, seconds, now)) > wait:
-                full, wait = index, needed
+            # A time ahead of now is from before this machine was started anew.
+            if count >= calls and times[at] <= now and (needed := times[at] + seconds - now) > wait:
+                full, wait = bucket[0], needed
         if wait:
             return full, wait
         for place, count, at in found:
-            _TIME.pack_into(self._memory, at, now)
-            _LAST_AND_COUNT.pack_into(self._memory, place + _LAST_AT, now, count + 1)
+            times[at] = times[place + _LAST] = now
+            numbers[place + _COUNT] = count + 1
         return 0, 0.0
 
-    def _wait(self, at: int, seconds: float, now: float) -> float:
-        """Returns the seconds until a window whose oldest call is `at` has room, 0.0 if it has."""
-        oldest: float = _TIME.unpack_from(self._memory, at)[0]
-        # A time ahead of now is from before this machine was started anew.
-        return max(oldest + seconds - now, 0.0) if oldest <= now else 0.0
-
-    def _find(self, bucket: Bucket) -> tuple[int, int]:
-        """Returns where a client's window is, and how many calls it has counted, after making it if there was none."""
-        remembered = self._places.get(bucket)
-        if remembered is not None:
-            place, digest = remembered
-            known, _, count = _HEAD.unpack_from(self._memory, place)
-            # Another process may have given the place to somebody else.
-            if count and known == digest:
-                return place, count
-        return self._search(bucket)
-
-    def _search(self, bucket: Bucket) -> tuple[int, int]:
+    def _find(self, bucket: Bucket) -> tuple[int, int, int]:
+        """Returns where a client's window is, after making it if there was none, and its digest."""
         start, slots, width = self._tables[bucket.rate]
-        digest = _digest(bucket.client)
-        first = int.from_bytes(digest[:4], "little")
+        numbers, times = self._numbers, self._times
+        first, second = digest = _digest(bucket.client)
         oldest, oldest_at = 0.0, -1
         for step in range(slots):
             place = start + (first + step) % slots * width
-            known, last, count = _HEAD.unpack_from(self._memory, place)
-            if known == digest and count:
-                if len(self._places) >= MOST_CLIENTS:
-                    self._places.clear()
-                self._places[bucket] = place, digest
-                return place, count
-            if not count:
+            if not numbers[place + _COUNT]:
                 oldest_at = place
                 break
-            if oldest_at < 0 or last < oldest:
-                oldest, oldest_at = last, place
-        _HEAD.pack_into(self._memory, oldest_at, digest, 0.0, 0)
-        return oldest_at, 0
+            if (numbers[place], numbers[place + 1]) == digest:
+                if len(self._places) >= MOST_CLIENTS:
+                    self._places.clear()
+                self._places[bucket] = place, first, second
+                return place, first, second
+            if oldest_at < 0 or times[place + _LAST] < oldest:
+                oldest, oldest_at = times[place + _LAST], place
+        numbers[oldest_at], numbers[oldest_at + 1], numbers[oldest_at + _COUNT] = first, second, 0
+        times[oldest_at + _LAST] = 0.0
+        return oldest_at, first, second
 
 
 @lru_cache(maxsize=MOST_CLIENTS)
-def _digest(client: str) -> bytes:
-    return hashlib.sha256(client.encode("utf-8", "surrogatepass")).digest()[:16]
+def _digest(client: str) -> tuple[int, int]:
+    return _DIGEST.unpack(hashlib.sha256(client.encode("utf-8", "surrogatepass")).digest()[: _DIGEST.size])
 
 
-def _slot_bytes(rate: Rate) -> int:
-    return _HEAD.size + rate.calls * _TIME.size
+def _slot_words(rate: Rate) -> int:
+    return _TIMES + rate.calls
 
 
 def _slots(rate: Rate) -> int:
-    return max(FEWEST_CLIENTS, min(MOST_CLIENTS, MOST_BYTES // _slot_bytes(rate)))
+    return max(FEWEST_CLIENTS, min(MOST_CLIENTS, MOST_BYTES // (_slot_words(rate) * _WORD)))

@@ -9,11 +9,30 @@ from pathlib import Path
 
 from .channel import Channel
 
+_SLOW = (
+    "do slow work on the first call or in a lifespan, or raise start_timeout_s under [deployment]; "
+    'a server that is run when its file is imported belongs under `if __name__ == "__main__":`'
+)
+_SILENT = (
+    "the program has to speak MCP over stdin and stdout: one that listens on a port instead often does so with an "
+    "argument or a variable of its own, such as `-- --stdio` or `--env MCP_TRANSPORT=stdio`; one that is only slow "
+    "gets more time by start_timeout_s under [deployment]"
+)
+# For a server that is installed, and has no file of the person's own.
+_SLOW_PACKAGE = (
+    'run the command again on a quieter machine, or give it longer: a fastmcp.toml with command = "uvx PACKAGE" and '
+    "start_timeout_s = 300 under [deployment]"
+)
+
 
 class Deadline:
-    """Ends a process that does not start in time, and reports where the server's code was waiting."""
+    """Ends a process that does not start in time, and reports where the server's code was waiting.
 
-    def __init__(self, seconds: float, app_folder: Path, channel: Channel) -> None:
+    With `bridged` the server is a program that is spoken to over its stdin and stdout.
+    """
+
+    def __init__(self, seconds: float, app_folder: Path, channel: Channel, *, bridged: bool) -> None:
+        self._bridged = bridged
         self._seconds = seconds
         self._app_folder = app_folder
         self._channel = channel
@@ -30,11 +49,15 @@ class Deadline:
         self._channel.send(
             event="failed",
             message=f"the server did not finish starting within {self._seconds:g} s{self._where()}",
-            hint="do slow work on the first call or in a lifespan, or raise start_timeout_s under [deployment]; "
-            'a server that is run when its file is imported belongs under `if __name__ == "__main__":`',
+            hint=self._hint(),
             trace="",
         )
         os._exit(1)
+
+    def _hint(self) -> str:
+        if self._bridged:
+            return _SILENT
+        return _SLOW if any(self._app_folder.glob("*")) else _SLOW_PACKAGE
 
     def _where(self) -> str:
         frame = sys._current_frames().get(self._main)

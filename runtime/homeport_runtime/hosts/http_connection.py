@@ -26,6 +26,8 @@ from .plain_request import PlainRequest, read_plain
 LOOPBACK = ("127.0.0.1", "::1")
 # The header with the client of the reverse proxy, which is on this machine.
 FORWARDED = b"x-forwarded-for"
+# What an IPv4 address begins with as one of IPv6 (RFC 4291, section 2.5.5.2).
+MAPPED = "::ffff:"
 
 
 class Turn(Enum):
@@ -58,6 +60,9 @@ class Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(cast(asyncio.Transport, JoinedWrites(transport, self.loop)))
+        # On a socket of both families a caller over IPv4 would be ::ffff:192.0.2.1.
+        if self.client is not None and (host := self.client[0]).startswith(MAPPED) and "." in host:
+            self.client = (host.removeprefix(MAPPED), self.client[1])
         # uvicorn itself has no time limit for the first request.
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 

@@ -32,8 +32,8 @@ DRAIN_S = 30.0
 ORPHAN_DRAIN_S = 2.0
 # The seconds in which connections without a request may still bring one, once the worker drains.
 GRACE_S = 0.3
-# The seconds in which streams to which messages may be on their way are not ended.
-REST_WAIT_S = 3.0
+# The seconds after which a stream that nothing is said on is at rest: its client posts seldom, and hardly just then.
+REST_S = 3.0
 # The seconds from the end of the last request to the end of the process.
 EXIT_S = 5.0
 # The seconds between reports while there are requests, between reports without, and for handing connections to a new
@@ -90,9 +90,9 @@ class HTTPServer:
 
         threading.Thread(target=listen_to_supervisor, name="supervisor", daemon=True).start()
         # At once, since a client's next step may be to refresh its token.
-        self._app.guard.on_refused = lambda grant: channel.send(event="refused", grant=grant)
-        relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.is_here)
-        self._app.guard.relay = self._replicas or relay
+        self._app.guard.entrance.on_refused = lambda grant: channel.send(event="refused", grant=grant)
+        relay = WorkerRelay(lambda message: channel.send(**message), self._app.guard.sessions.is_here)
+        self._app.guard.sessions.relay = self._replicas or relay
         self._while_serving = {
             "share": lambda order: self._share(order["workers"]),
             "relayed": relay.answered,
@@ -110,8 +110,8 @@ class HTTPServer:
                     continue
                 if order is None or order["do"] != "accept":
                     left = DRAIN_S
-                    if order is not None and self._replicas is not None:
-                        left -= await self._end_streams(self._replicas)
+                    if order is not None and self._closing:
+                        left -= await self._end_streams()
                     self._stop_accepting()
                     channel.send(event="stopped")
                     relaying = asyncio.create_task(self._obey(orders))
@@ -141,7 +141,7 @@ class HTTPServer:
             if guard.open_requests or reported or now - reported_at >= BEAT_S:
                 reported, reported_at = guard.open_requests, now
                 channel.send(event="load", open=reported)
-            if used := guard.take_used():
+            if used := guard.entrance.take_used():
                 channel.send(event="used", tokens=used)
             if guard.open_requests or guard.served != served:
                 served, quiet_since = guard.served, now
@@ -181,7 +181,7 @@ class HTTPServer:
     def _admit(self, order: dict[str, Any], channel: Channel) -> None:
         """Changes who may call, for the requests that come from now on."""
         if (access := Access.read(order["access"])) is not None:
-            self._app.guard.admit(access)
+            self._app.guard.entrance.admit(access)
         channel.send(event="admitted")
 
     def _note_audit(self, order: dict[str, Any]) -> None:
@@ -189,7 +189,8 @@ class HTTPServer:
             self._app.guard.passing.audit.has_room = order["has_room"]
 
     def _take_relayed(self, order: dict[str, Any], relay: WorkerRelay, channel: Channel) -> None:
-        taken = self._app.guard.has_session(order["query"].encode()) and relay.take(order, self._app.guard.deliver)
+        sessions = self._app.guard.sessions
+        taken = sessions.has(order["query"].encode()) and relay.take(order, sessions.deliver)
         channel.send(event="relayed", number=order["number"], taken=taken)
 
     def _share(self, workers: int) -> None:
@@ -219,17 +220,17 @@ class HTTPServer:
             self._connections.leave_idle()
         await self._abort()
 
-    async def _end_streams(self, replicas: ReplicaRelay) -> float:
-        """Ends each stream once nobody waits for an answer on it, while other replicas can still hand messages on.
+    async def _end_streams(self) -> float:
+        """Ends each stream once nobody waits for an answer on it, while its client and other replicas can still post.
 
-        For REST_WAIT_S it waits until its client is not about to post. Returns how many seconds it took, at
-        most DRAIN_S - ORPHAN_DRAIN_S and a moment.
+        For REST_S it ends those that are in use with an answer alone. Returns how many seconds it took, at most
+        DRAIN_S - ORPHAN_DRAIN_S and a moment.
         """
         began, streams = time.monotonic(), self._app.guard.streams
         while streams.are_open and time.monotonic() < began + DRAIN_S - ORPHAN_DRAIN_S:
-            if not replicas.is_delivering:
-                is_early = time.monotonic() < began + REST_WAIT_S
-                await (streams.end_at_rest() if is_early else streams.end_quiet())
+            if self._replicas is None or not self._replicas.is_delivering:
+                is_early = time.monotonic() < began + REST_S
+                await (streams.end_at_rest(began - REST_S) if is_early else streams.end_quiet())
             await asyncio.sleep(0.01)
         return time.monotonic() - began
 

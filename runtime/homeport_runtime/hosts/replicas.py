@@ -18,7 +18,7 @@ def replica_relay(app: App, listener: socket.socket, key: bytes) -> ReplicaRelay
     if host is None:
         return None
     here = Address(host, listener.getsockname()[1])
-    return ReplicaRelay(app, here, key, app.guard.is_here, app.guard.deliver)
+    return ReplicaRelay(app, here, key, app.guard.sessions.is_here, app.guard.sessions.deliver)
 
 
 def own_address() -> str | None:

@@ -150,7 +150,14 @@ async def _serve_found_or_bridge(module: ModuleType | None, program: Program, fo
 
 
 def _over_stdio(words: tuple[str, ...], name: str = "") -> Served:
-    return Served(f"{name or shlex.join(words)}, over stdio", command=words)
+    return Served(f"{name or shown_command(words)}, over stdio", command=words)
+
+
+def shown_command(words: tuple[str, ...]) -> str:
+    """Returns what a command runs, for people to read: a key may be among its arguments."""
+    program, *rest = words
+    named = next((word for word in rest if word not in ("-y", "--yes", "-m")), "-")
+    return program if "/" in program or named.startswith("-") else shlex.join((program, named))
 
 
 @contextmanager

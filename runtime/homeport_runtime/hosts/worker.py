@@ -10,34 +10,30 @@ import atexit
 import contextlib
 import gc
 import os
-import signal
-import site
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import ServerError
-from ..guard.names import AnyName, Names
+from ..guard.names import IN_CONFIG, IN_CONTAINER, AnyName, Names
 from ..guard.open_calls import OpenCalls
-from ..loading.environment import module_folders, process_environment
 from ..loading.import_profile import PROFILE, loaded_modules
 from ..loading.manifest import APP_FOLDER, Manifest
 from ..takeover.transports import install as install_takeover
-from ..telemetry import capture_output, drain_output, store_output
+from ..telemetry import drain_output
 from ..telemetry.error_records import ErrorRecords, record_errors
 from ..telemetry.lines import LineStream
-from ..telemetry.scrub import Scrubber
 from .channel import Channel
 from .deadline import Deadline
 from .job import Job
 from .libraries_report import libraries_report
 from .limits import limit_process
 from .seccomp import confine_calls
+from .settling import confine, settle
 from .start import Fail, Folders, Prepared, Served, prepare, run, started
 
 if TYPE_CHECKING:
@@ -108,7 +104,7 @@ def _work(
     judge = _judge(job, trees)
     if job.hidden:
         try:
-            _confine(job, control.fileno(), trees, empty_room, namespace)
+            confine(job, control.fileno(), trees, empty_room, namespace)
         except OSError as error:
             message = f"the platform's own files cannot be hidden from the server: {error}"
             channel.send(event="failed", message=message, hint="see what `homeport doctor` says", trace="")
@@ -116,8 +112,9 @@ def _work(
     for descriptor in filter(None, (*trees.values(), namespace)):
         os.close(descriptor)
     confine_calls()
-    _settle(job)
-    deadline = Deadline(manifest.start_timeout_s, job.bundle / APP_FOLDER, channel)
+    settle(job)
+    bridged = manifest.bridged or manifest.command is not None
+    deadline = Deadline(manifest.start_timeout_s, job.bundle / APP_FOLDER, channel, bridged=bridged)
 
     def fail(error: ServerError) -> NoReturn:
         deadline.reached_start()
@@ -154,50 +151,6 @@ def _judge(job: Job, trees: Mapping[Path, int]) -> Judge | None:
     return Judge.of(scopes, limits, job.reads, open_windows)
 
 
-def _confine(
-    job: Job, lifeline: int, trees: Mapping[Path, int], empty_room: EmptyRoom | None, namespace: int | None
-) -> None:
-    """Confines the process before the server's code runs, and before there is a second thread."""
-    from .confinement import Room, enter, enter_empty_room
-
-    # Servers of other projects run the code below the layer and the runtime, too.
-    shared = (job.layer, Path(__file__).parents[2], Path(sys.base_prefix))
-    room = Room(job.hidden, job.writable, (*shared, *job.protected), job.by_landlock, job.user, job.home)
-    if room.by_landlock:
-        enter(room)
-    else:
-        (empty_room or enter_empty_room()).furnish(room, lifeline, trees, namespace)
-
-
-def _settle(job: Job) -> None:
-    """Sets the process up for the server: environment, folder, path, input and output."""
-    roots = job.manifest.roots
-    environment = process_environment(job.environment, layer=job.layer, project=job.workdir, roots=roots)
-    os.environ.clear()
-    os.environ.update(environment)
-    # A fork inherits the time zone of its zygote.
-    time.tzset()
-    os.chdir(job.workdir)
-    _end_input()
-    scrubber = Scrubber(job.secrets)
-    if job.origin is None:
-        capture_output(scrubber)
-    else:
-        store_output(scrubber, **job.origin)
-    if str(job.layer) not in sys.path:
-        site.addsitedir(str(job.layer))
-    sys.path[:0] = [str(job.bundle / APP_FOLDER / entry) for entry in module_folders(job.environment)]
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _end_input() -> None:
-    """Makes stdin a pipe at its end: some servers refuse to run over stdio where it is no pipe, as with /dev/null."""
-    read, write = os.pipe()
-    os.close(write)
-    os.dup2(read, 0)
-    os.close(read)
-
-
 class Worker:
     def __init__(
         self,
@@ -226,7 +179,9 @@ class Worker:
 
     async def _serve(self, served: Served) -> None:
         job = self._job
-        names = AnyName() if job.names is None else Names(job.names)
+        # An image that runs by itself has them from its environment.
+        place = IN_CONFIG if job.origin is None else IN_CONTAINER
+        names = AnyName() if job.names is None else Names(job.names, place)
         server = prepare(
             served,
             self._manifest,
@@ -280,7 +235,7 @@ class Worker:
 
             settings = self._job.audit
             chain = _audit_chain(self._job)
-            server.app.guard.passing.audit = Audit(names, settings["arguments"], settings["redact"], chain)
+            server.app.guard.passing.audit = Audit(settings["arguments"], settings["redact"], chain)
         listener, give, take = self._sockets
         at_once = ALONE if self._job.alone else 1
         http = HTTPServer(server.app, listener, Exchange(give, take, at_once), self._job.idle_s, self._job.relay_key)

@@ -23,6 +23,7 @@ from importlib.machinery import (
 from pathlib import Path
 from types import ModuleType
 
+_SDKS = ("mcp", "fastmcp")
 _RELATIVE_IMPORT = re.compile(rb"^[ \t]*from[ \t]+\.", re.MULTILINE)
 
 
@@ -47,7 +48,7 @@ class AppImports:
         source = self._app / file
         root, name = _module_name(source)
         _keep_standard(name)
-        self.install(first=[root], last=[source.parent])
+        self.install(first=[root], last=[] if _hides_sdk(source) else [source.parent])
         if name in sys.modules:
             name = f"{name}_server"
         if "." in name:
@@ -59,12 +60,13 @@ class AppImports:
     def run_file(self, file: str) -> ModuleType:
         """Runs `file` as `python FILE` does: as __main__, with its own folder first on the path.
 
-        A file with relative imports is part of its package, as with `python -m`.
+        A file that runs only as part of its package is, as with `python -m`: one with relative imports, or beside which
+        a module has the name of an SDK.
         """
         source = self._app / file
         root, name = _module_name(source)
         _keep_standard(name)
-        in_package = "." in name and _imports_relatively(source)
+        in_package = "." in name and (_imports_relatively(source) or _hides_sdk(source))
         self.install(first=[root] if in_package else [source.parent, root])
         module = self._module("__main__", source)
         if in_package:
@@ -90,6 +92,14 @@ def _keep_standard(name: str) -> None:
 
 def _imports_relatively(source: Path) -> bool:
     return _RELATIVE_IMPORT.search(source.read_bytes()) is not None
+
+
+def _hides_sdk(source: Path) -> bool:
+    """Tells whether `source` is in a package that has a module of an SDK's name, which its folder on the path would put
+    in the SDK's place.
+    """
+    folder = source.parent
+    return (folder / "__init__.py").exists() and any((folder / f"{name}.py").exists() for name in _SDKS)
 
 
 def _module_name(source: Path) -> tuple[Path, str]:

@@ -69,11 +69,22 @@ def _hint(error: BaseException, app: Path) -> str:
     if isinstance(error, KeyError) and _is_variable(error):
         name = error.args[0]
         return f"set the variable: --env {name}=VALUE, [environment] in fastmcp.toml, or `homeport set-secret {name}`"
-    places = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    frames = traceback.extract_tb(error.__traceback__)
+    if _lacks_program(error, frames):
+        return (
+            "it runs a program that is not here: install it on this machine, or for a container name a base "
+            'that has it, with base = "..." under [deployment.container] in fastmcp.toml'
+        )
+    places = [frame.filename for frame in frames]
     if isinstance(error, SyntaxError):
         places.append(error.filename or "")
-    if not any(place.startswith(f"{app}/") for place in places):
-        return _hint_of_package(error)
+    if any(place.startswith(f"{app}/") for place in places):
+        return _hint_of_own(error, places)
+    return _hint_of_package(error)
+
+
+def _hint_of_own(error: BaseException, places: Sequence[str]) -> str:
+    """Returns what to do about an error in whose traceback a file is the person's own."""
     if isinstance(error, ModuleNotFoundError) and error.name:
         top = error.name.partition(".")[0]
         return (
@@ -101,6 +112,14 @@ def _hint_of_package(error: BaseException) -> str:
     if isinstance(error, (ImportError, SyntaxError, AttributeError, NameError, TypeError)):
         return "an installed package fails by itself: another version of it may do (pypi:PACKAGE==VERSION)"
     return NEEDS
+
+
+def _lacks_program(error: BaseException, frames: Sequence[traceback.FrameSummary]) -> bool:
+    """Tells whether a program is not on the path: subprocess says so, and GitPython in words of its own."""
+    if isinstance(error, FileNotFoundError):
+        return bool(frames) and frames[-1].name == "_execute_child" and "/" not in str(error.filename)
+    text = str(error)
+    return isinstance(error, ImportError) and "executable" in text and "PATH" in text
 
 
 def _is_variable(error: KeyError) -> bool:

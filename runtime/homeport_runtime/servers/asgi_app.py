@@ -10,7 +10,7 @@ from typing import Any
 
 from ..asgi import ASGIApp, Message, Receive, Scope, Send
 from ..errors import ServerError
-from ..libraries.mcp import leave_names_to_the_guard
+from ..libraries import fastmcp, mcp
 from .base import ServeOptions, class_names
 from .failures import watch_all_failures
 
@@ -42,7 +42,8 @@ class ASGIAppServer:
         self._state: dict[str, Any] = {}
         self.http: ASGIApp = self._serve
         self.sse: ASGIApp | None = None
-        leave_names_to_the_guard()
+        for library in (mcp, fastmcp):
+            library.leave_names_to_the_guard()
         watch_all_failures()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from ..asgi import ASGIApp
-from ..libraries.fastmcp import import_for_first_call, set_options
+from ..libraries.fastmcp import import_for_first_call, leave_names_to_the_guard, set_options
 from ..libraries.mcp import know_tool_schemas, lowlevel_of, seal_request_state, speaks_modern
 from .base import Given, ServeOptions, class_names, known_arguments
 from .exits import contain_exits
@@ -28,6 +28,7 @@ class FastMCPServer:
         watch_failures(server, lowlevel)
         is_modern = speaks_modern(lowlevel)
         given = options.given
+        leave_names_to_the_guard()
         self.http = _http_app(server, given, stateless=not options.sessions)
         self._stateless = self.http
         if options.sessions and not is_modern:

@@ -24,7 +24,8 @@ from .point import StandIn, Takeover
 
 # The modules to patch of each library; of each group, a version has at least one.
 PLACES = {
-    "fastmcp": (("fastmcp.server.server",),),
+    # The second is of fastmcp before 2, which serves by mcp's.
+    "fastmcp": (("fastmcp.server.server", "fastmcp.prompts.manager"),),
     "mcp": (("mcp.server.stdio",), ("mcp.server.lowlevel.server", "mcp.server")),
     "uvicorn": (("uvicorn.server",),),
     "hypercorn": (("hypercorn.asyncio",),),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from homeport_runtime.asgi import first_headers
 from homeport_runtime.guard.address import address_of
 from homeport_runtime.guard.names import Names
 
@@ -32,12 +33,12 @@ FORGED = "203.0.113.9, 192.0.2.7"
 def test_who_is_believed(client: tuple[str, int] | None, host: str, forwarded: list[str], address: str | None) -> None:
     headers = [(b"x-forwarded-for", each.encode()) for each in forwarded]
     scope = {"client": client, "headers": [(b"host", host.encode()), *headers]}
-    assert address_of(scope, NAMES) == address
+    assert address_of(scope, first_headers(scope), NAMES) == address
 
 
 def test_what_a_proxy_names_is_bounded() -> None:
     headers = [(b"host", PUBLIC.encode()), (b"x-forwarded-for", b"\x1b[2J" + b"x" * 999)]
-    found = address_of({"client": ("127.0.0.1", 1), "headers": headers}, NAMES)
+    found = address_of({"client": ("127.0.0.1", 1), "headers": headers}, dict(headers), NAMES)
     assert found is not None
     assert found.isprintable()
     assert len(found) <= 64

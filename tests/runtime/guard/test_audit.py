@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 from homeport_runtime.asgi import Receive, Scope, Send, send_json
 from homeport_runtime.guard.audit import STRANGERS, Audit
 from homeport_runtime.guard.calls import CallRecord
-from homeport_runtime.guard.names import Names
 from homeport_runtime.guard.open_calls import SLOT_BYTES, SLOTS, OpenCalls
 from homeport_runtime.guard.operations import Operations
 from platform_cli.audit import files
@@ -32,9 +30,9 @@ Captured = pytest.CaptureFixture[str]
 class Audited(Server):
     """Is that server with an audit log."""
 
-    def __init__(self, *, limits: JSON | None = None, names: Sequence[str] = ()) -> None:
+    def __init__(self, *, limits: JSON | None = None) -> None:
         super().__init__(limits=limits)
-        self.guard.passing.audit = Audit(Names(names), "redacted", ["amount"])
+        self.guard.passing.audit = Audit("redacted", ["amount"])
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         message = json.loads((await receive())["body"])
@@ -93,7 +91,7 @@ def test_an_operation_that_is_measured_has_one_record(capfd: Captured) -> None:
 def test_a_call_that_is_cut_off_is_kept_however_long_its_arguments_are(tmp_path: Path) -> None:
     path = tmp_path / "calls"
     path.write_bytes(bytes(SLOTS * SLOT_BYTES))
-    audit, open_calls = Audit(Names(()), "redacted", []), OpenCalls(path)
+    audit, open_calls = Audit("redacted", []), OpenCalls(path)
     scope: Scope = {"headers": [], "client": None}
     long = call("add", **dict.fromkeys(map(str, range(SLOT_BYTES // 100)), "x" * 100))
     for message, request in ((call("add", note="short"), "0011223344556677"), (long, "8899aabbccddeeff")):
@@ -148,7 +146,7 @@ def test_strangers_do_not_fill_the_log(capfd: Captured) -> None:
 
 
 def test_an_address_is_believed_where_the_platforms_own_proxy_names_it(capfd: Captured) -> None:
-    server = Audited(names=["mcp.example.com"])
+    server = Audited()
     server.guard._names.add("mcp.example.com")
     server.post(call("add"), "writer", x_forwarded_for="203.0.113.9, 192.0.2.7", host="mcp.example.com")
     server.post(call("add"), "writer", x_forwarded_for="203.0.113.9")

@@ -303,7 +303,7 @@ def test_a_limit_that_cannot_be_counted_ends_no_service(
     monkeypatch.setattr("fcntl.flock", lock)
     scope: Scope = {"type": "http", "headers": []}
     buckets = limits.buckets(scope, Target("add", is_tool=True), ())
-    assert {asyncio.run(limits.refusal(scope, buckets)) for _ in range(5)} == {None}
+    assert {limits.refusal(scope, buckets) for _ in range(5)} == {None}
     assert "a call was not counted under [limits]: [Errno 37] No locks available" in capfd.readouterr().out
     with pytest.raises(OSError, match="No locks"):
         SharedWindows([], tmp_path / "others")

@@ -33,6 +33,14 @@ def test_what_nobody_else_may_read_is_redacted() -> None:
     }
 
 
+def test_what_is_redacted_stays_so_however_often_it_comes() -> None:
+    redaction = Redaction("redacted", ["employee_no"])
+    for value in ("x", 5, None, {"a": 1}, "y" * 2000, "%s", 'z"'):
+        for _ in range(2):
+            found = kept(redaction, {"password": value, "50%s": "100%", "Employee-No": value, 'a"b': 1})
+            assert found == {"password": REDACTED, "50%s": "100%", "Employee-No": REDACTED, 'a"b': 1}
+
+
 def test_a_project_has_names_of_its_own() -> None:
     assert kept(Redaction("redacted", ["employee_no"]), {"employeeNo": 7, "a": 1}) == {"employeeNo": REDACTED, "a": 1}
 
@@ -56,6 +64,19 @@ def deep(levels: int) -> Any:
 )
 def test_nothing_fills_the_log(mode: str, arguments: object) -> None:
     assert len(Redaction(mode).text(arguments)) <= MAX_ARGUMENTS
+
+
+@pytest.mark.parametrize("mode", ["redacted", "full"])
+def test_what_is_kept_reads_as_it_was_sent(mode: str) -> None:
+    arguments = {
+        "text": 'ä "quoted" \\ \n \u2028 \x1e',
+        "numbers": [0, -1, 2**70, 1.5, 1e300],
+        "others": [True, False, None],
+        "empty": [{}, [], ""],
+        'odd "name"\n': {"a": [{"b": [1]}]},
+    }
+    for _ in range(2):
+        assert kept(Redaction(mode), arguments) == arguments
 
 
 def test_a_long_text_is_known_by_its_hash() -> None:

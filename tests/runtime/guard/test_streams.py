@@ -4,40 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 
 import pytest
 
 from homeport_runtime.asgi import Message, Receive, Scope, Send
-from homeport_runtime.guard import open_streams
 from homeport_runtime.guard.access import Access, ClientToken
-from homeport_runtime.guard.open_streams import OpenStreams
+from homeport_runtime.guard.open_streams import OpenStreams, Stream
 from homeport_runtime.guard.streams import StreamCalls
 from homeport_runtime.guard.watched import Watched
 from homeport_runtime.protocol.messages import MAX_BODY
 
-from ..conftest import DEADLINE_S, JSON, Reply, call, message, wait_for
+from ..conftest import DEADLINE_S, JSON, call, message, wait_for
+from ..sse import post, session
 from ..workers import Worker, Workers
 
 KINDS = ["fastmcp2", "fastmcp4", "mcp1_fastmcp", "mcp1_lowlevel", "mcp2_lowlevel", "mcp2_mcpserver"]
-
-
-@contextmanager
-def session(worker: Worker) -> Iterator[tuple[Reply, str]]:
-    """Opens an initialized session, and yields its stream and where to post."""
-    with worker.request("GET", "/sse", headers={"accept": "text/event-stream"}) as stream:
-        path = stream.event()[1]
-        hello = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-        post(worker, path, message("initialize", hello, 0))
-        assert stream.next()["id"] == 0
-        post(worker, path, {"jsonrpc": "2.0", "method": "notifications/initialized"})
-        yield stream, path
-
-
-def post(worker: Worker, path: str, body: JSON) -> None:
-    with worker.request("POST", path, body) as reply:
-        assert reply.status == 202
 
 
 def calls(worker: Worker, tool: str) -> list[str]:
@@ -153,7 +135,7 @@ def test_a_stream_in_use_ends_with_an_answer_and_not_while_a_message_may_be_on_i
         following = asyncio.ensure_future(calls.follow(app, {}, nothing, send, streams, None))
         while len(sent) < 2:
             await asyncio.sleep(0)
-        await streams.end_at_rest()
+        await streams.end_at_rest(time.monotonic() - DEADLINE_S)
         assert sent[-1]["more_body"], "its client has just heard something, and may have posted"
         posted: Scope = {"query_string": b"session_id=abc", "headers": []}
         calls.post(posted, b"", call("add", request_id=7), send)
@@ -166,8 +148,7 @@ def test_a_stream_in_use_ends_with_an_answer_and_not_while_a_message_may_be_on_i
     assert b'"id":7' in sent[2]["body"]
 
 
-def test_a_stream_at_rest_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_streams, "REST_S", -1.0)
+def test_a_stream_at_rest_ends_at_once() -> None:
     sent: list[Message] = []
 
     async def send(part: Message) -> None:
@@ -187,10 +168,10 @@ def test_a_stream_at_rest_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
             await asyncio.Event().wait()
             raise AssertionError
 
-        held = asyncio.ensure_future(streams.hold(app, {}, open_streams.Stream(nothing, send)))
+        held = asyncio.ensure_future(streams.hold(app, {}, Stream(nothing, send)))
         while not sent:
             await asyncio.sleep(0)
-        await streams.end_at_rest()
+        await streams.end_at_rest(time.monotonic() + DEADLINE_S)
         await asyncio.wait_for(held, DEADLINE_S)
         assert disconnected.is_set()
 

@@ -155,6 +155,23 @@ def test_a_start_that_takes_too_long_says_where_it_waits(workers: Workers) -> No
     source = "import time\n\ntime.sleep(3600)\n"
     answer = failure(workers.start(source, python(), manifest={"start_timeout_s": 0.5}))
     assert "within 0.5 s; it waits in server.py, line 3" in answer["message"]
+    assert answer["hint"].startswith("do slow work on the first call")
+
+
+def test_an_installed_program_that_takes_too_long_has_a_hint_that_fits_it(workers: Workers) -> None:
+    program = {"module": "timeit", "function": None, "name": "timeit"}
+    arguments = ["-n", "1", "import time; time.sleep(3600)"]
+    answer = failure(
+        workers.start({}, python(), manifest={"program": program, "args": arguments, "start_timeout_s": 0.5})
+    )
+    assert 'command = "uvx PACKAGE"' in answer["hint"]
+
+
+def test_a_program_that_says_nothing_is_told_what_it_has_to_speak(workers: Workers) -> None:
+    program = {"start_timeout_s": 0.5, "command": ["sleep", "3600"]}
+    answer = failure(workers.start("", python(), manifest=program))
+    assert "within 0.5 s" in answer["message"]
+    assert "stdin and stdout" in answer["hint"]
 
 
 def test_it_says_when_nobody_asks(workers: Workers) -> None:

@@ -39,6 +39,12 @@ def test_a_server_of_a_known_sdk_has_none(workers: Workers) -> None:
     assert found(workers, MCP2 + TOOL + "mcp.run()\n") == []
 
 
+def test_a_fastmcp_that_serves_by_mcp_has_none(workers: Workers) -> None:
+    source = "from fastmcp import FastMCP\nmcp = FastMCP('x')\n" + TOOL + "mcp.run()\n"
+    answer = workers.start(source, python_with("fastmcp<1"), mode="inspect").expect("inspected")
+    assert answer["libraries"]["gaps"] == []
+
+
 def test_a_boundary_that_is_not_found(workers: Workers) -> None:
     moved = "from mcp.server import request_state\nrequest_state.RequestStateBoundary = type('Moved', (), {})\n"
     assert found(workers, MCP2 + TOOL + moved + "mcp.run()\n") == ["the boundary that seals requestState"]

@@ -104,6 +104,8 @@ OF_A_LIBRARY = [
     ("from json import absent", "pypi:PACKAGE==VERSION"),
     ("def", "pypi:PACKAGE==VERSION"),
     ("raise RuntimeError('no VAULT_TOKEN')", "--env KEY=VALUE"),
+    # As GitPython says it.
+    ("raise ImportError('Bad git executable: it must be included in your $PATH')", "name a base that has it"),
 ]
 
 
@@ -158,6 +160,8 @@ def test_a_syntax_error_in_a_module_is_shown_where_it_is(tmp_path: Path) -> None
         ("import os\nos.environ['NO_SUCH_KEY']\n", "--env NO_SUCH_KEY=VALUE"),
         ("import no_such_package.part\n", "if 'no_such_package' is a package"),
         ("import sys\nsys.exit(3)\n", "arguments behind `--`"),
+        ("import subprocess\nsubprocess.run(['no-such-program'])\n", "runs a program that is not here"),
+        ("open('no-such-file')\n", "what an ignore file names stays behind"),
     ],
 )
 def test_the_hint_fits(tmp_path: Path, source: str, hint: str) -> None:

@@ -48,7 +48,7 @@ class Server:
         self.guard = Guard(self._app, Names([]), access)
         self.table = Table(table)
         self.mailbox = Mailbox(self.table)
-        self.guard.relay = InstanceRelay(self.mailbox, self.guard.deliver)
+        self.guard.sessions.relay = InstanceRelay(self.mailbox, self.guard.sessions.deliver)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/sse":

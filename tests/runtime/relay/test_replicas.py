@@ -41,8 +41,8 @@ class Replica:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.here = Address("127.0.0.1", self.listener.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.here.port}"
-        self.relay = ReplicaRelay(self.guard, self.here, key, self.guard.is_here, self.guard.deliver)
-        self.guard.relay = self.relay
+        self.relay = ReplicaRelay(self.guard, self.here, key, self.guard.sessions.is_here, self.guard.sessions.deliver)
+        self.guard.sessions.relay = self.relay
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/sse":
@@ -127,7 +127,9 @@ def test_nobody_leads_a_replica_to_another_address() -> None:
         async with two() as (client, _one, other):
             with socket.create_server(("127.0.0.1", 0)) as trap:
                 address = Address("127.0.0.1", trap.getsockname()[1])
-                forged = ReplicaRelay(other.guard, address, b"another key", other.guard.is_here, other.guard.deliver)
+                forged = ReplicaRelay(
+                    other.guard, address, b"another key", other.guard.sessions.is_here, other.guard.sessions.deliver
+                )
                 for name in (forged.public_name("c" * 32), "c" * 32, f"{'c' * 32}.AAAA", "c.é"):
                     url = f"{other.url}/messages/?session_id={name}"
                     assert (await client.post(url, json={}, headers=AUTHORIZED)).status_code == 404

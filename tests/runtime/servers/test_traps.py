@@ -117,6 +117,21 @@ def test_the_deployments_own_name_is_served_and_no_other(worker: Worker) -> None
         assert reply.event()[0] == "endpoint"
 
 
+@pytest.mark.parametrize("served", ["mcp.run()", "app = mcp.http_app(stateless_http=True)"])
+def test_a_check_of_names_that_a_fastmcp_program_turns_on_is_left_to_the_guard(workers: Workers, served: str) -> None:
+    source = f"""
+import fastmcp
+
+fastmcp.settings.http_host_origin_protection = "auto"
+mcp = fastmcp.FastMCP("x")
+mcp.tool(name="one")(lambda: "1")
+{served}
+"""
+    worker = workers.serve(source, python_with(REQUIREMENTS["fastmcp4"]), names=[OWN])
+    with worker.request("POST", "/mcp", call("one"), {"host": OWN, "origin": f"https://{OWN}"}) as reply:
+        assert reply.status == 200
+
+
 def test_both_forms_of_the_path_are_served_without_redirect(worker: Worker) -> None:
     for path in ("/mcp", "/mcp/"):
         with worker.request("POST", path, call("add", a=1, b=2)) as reply:

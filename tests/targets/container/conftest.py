@@ -16,12 +16,18 @@ from .engines import engine, push_base
 
 
 @dataclass(frozen=True, slots=True)
-class Containers:
-    """Is a platform whose engine is at `address`, and the `base` of its images."""
+class Site:
+    """Is a platform, and the `base` of its images, which is in a registry."""
 
     platform: Platform
-    address: str
     base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Containers(Site):
+    """Is a platform whose engine is at `address`."""
+
+    address: str
 
     def project(self, folder: Path, source: str, config: str = "") -> Path:
         """Makes a project of this source in `folder`."""
@@ -35,15 +41,22 @@ class Containers:
 
 
 @contextmanager
-def containers_at(address: str, folder: Path) -> Iterator[Containers]:
-    """Runs a platform over that engine, with a registry, all of it in `folder`."""
+def site_in(folder: Path, home: Path) -> Iterator[Site]:
+    """Runs a registry in `folder`, and a platform whose home is `home` as soon as it is needed."""
     with registry(folder) as images:
-        platform = Platform(with_packages(folder / "home"))
-        platform.environment["DOCKER_HOST"] = address
+        platform = Platform(home)
         try:
-            yield Containers(platform, address, push_base(images.address, folder / "base"))
+            yield Site(platform, push_base(images.address, folder / "base"))
         finally:
             platform.stop()
+
+
+@contextmanager
+def containers_at(address: str, folder: Path, home: Path | None = None) -> Iterator[Containers]:
+    """Runs a platform over that engine; all of it is in `folder`, but for its home where another is given."""
+    with site_in(folder, home or with_packages(folder / "home")) as site:
+        site.platform.environment["DOCKER_HOST"] = address
+        yield Containers(site.platform, site.base, address)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ import pytest
 from tests.clients import environments
 from tests.clients.matrix import GREETING, check, check_protocol, client_env, params
 from tests.e2e.probing import wait_for
-from tests.images.registries import registry
 from tests.images.test_engine import Docker
 from tests.leftovers import remove
-from tests.support import SERVERS, Platform, with_config, with_packages
+from tests.support import SERVERS, with_config, with_packages
 
+from .conftest import Site, site_in
 from .desktop import desktop
-from .engines import engine, podman, push_base
+from .engines import engine, podman
 from .pods import pods
 
 pytestmark = pytest.mark.whole
@@ -55,28 +54,20 @@ Deploy = Callable[[str], str]
 Observe = Callable[[str, str, str], dict[str, dict[str, Any]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
-    """Is what all places share: the packages and the blobs in homeport's home, and the base in a registry."""
-
-    folder: Path
-    homeport: Platform
-    base: str
-
-    def project(self, kind: str, folder: Path, network: str = "") -> Path:
-        return with_config(SERVERS / kind, CONFIG.format(base=self.base, network=network), folder)
+def project(site: Site, kind: str, folder: Path, network: str = "") -> Path:
+    return with_config(SERVERS / kind, CONFIG.format(base=site.base, network=network), folder)
 
 
 @contextmanager
 def in_containers(address: str, site: Site, folder: Path, network: str = NO_NETWORK) -> Iterator[Deploy]:
     """Runs a platform over the engine at `address`."""
-    platform = site.homeport
+    platform = site.platform
     platform.environment["DOCKER_HOST"] = address
     names = []
 
     def deployed(kind: str) -> str:
         given = ("--name", name := kind.replace("_", "-"), "--target", "container")
-        answer = platform.run("deploy", str(site.project(kind, folder, network)), *given)
+        answer = platform.run("deploy", str(project(site, kind, folder, network)), *given)
         names.append(name)
         return str(answer["url"])
 
@@ -95,7 +86,7 @@ def by_hand(address: str, site: Site, folder: Path) -> Iterator[Deploy]:
 
     def deployed(kind: str) -> str:
         layout = folder / f"{kind}-image"
-        site.homeport.run("image", str(site.project(kind, folder)), "--output", str(layout))
+        site.platform.run("image", str(project(site, kind, folder)), "--output", str(layout))
         image = docker.load(layout, folder / f"{kind}.tar")
         # What `docker run` does in one command, which waits for an answer that never ends.
         container = docker("create", "--publish", "127.0.0.1::8000", image)
@@ -110,10 +101,10 @@ def by_hand(address: str, site: Site, folder: Path) -> Iterator[Deploy]:
 def in_pods(site: Site, folder: Path) -> Iterator[Deploy]:
     """Runs pods of podman's, which plays what is exported for Kubernetes."""
     images = site.base.partition("/")[0]
-    with pods(folder, site.homeport) as running:
+    with pods(folder, site.platform) as running:
 
         def deployed(kind: str) -> str:
-            return running.play(site.project(kind, folder), kind.replace("_", "-"), f"{images}/you/{kind}:1")
+            return running.play(project(site, kind, folder), kind.replace("_", "-"), f"{images}/you/{kind}:1")
 
         yield deployed
 
@@ -122,7 +113,7 @@ def in_pods(site: Site, folder: Path) -> Iterator[Deploy]:
 def place(name: str, site: Site) -> Iterator[Deploy]:
     """Runs what PLACES names."""
     with ExitStack() as opened:
-        (folder := site.folder / "place").mkdir()
+        (folder := site.platform.home.parent / "place").mkdir()
         opened.callback(remove, folder)
         match name:
             case "docker":
@@ -142,9 +133,8 @@ def place(name: str, site: Site) -> Iterator[Deploy]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
-    with registry(folder) as images:
-        platform = Platform(with_packages(folder / "home", *KINDS))
-        yield Site(folder, platform, push_base(images.address, folder / "base"))
+    with site_in(folder, with_packages(folder / "home", *KINDS)) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

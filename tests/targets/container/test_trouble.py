@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.probing import call, wait_for
-from tests.images.registries import registry
 from tests.small_disks import fill, small_disk
-from tests.support import CommandFailedError, Deployment, Platform
+from tests.support import CommandFailedError, Deployment
 
-from .conftest import Containers
-from .engines import Dockerd, client, push_base
+from .conftest import Containers, containers_at
+from .engines import Dockerd, client
 
 pytestmark = pytest.mark.whole
 
@@ -73,12 +72,8 @@ def engine(disks: tuple[Path, Path]) -> Iterator[Dockerd]:
 def containers(
     engine: Dockerd, disks: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Containers]:
-    folder = tmp_path_factory.mktemp("registry")
-    with registry(folder) as images:
-        platform = Platform(disks[1] / "home")
-        platform.environment["DOCKER_HOST"] = engine.address
-        yield Containers(platform, engine.address, push_base(images.address, folder / "base"))
-        platform.stop()
+    with containers_at(engine.address, tmp_path_factory.mktemp("registry"), disks[1] / "home") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -118,7 +118,7 @@ class LambdaServer:
             listens=False,
         )
         app = prepared.app
-        app.guard.relay = _relay(table, app.guard.deliver) if table else None
+        app.guard.sessions.relay = _relay(table, app.guard.sessions.deliver) if table else None
         app.guard.passing.audit = self._audit()
         contract: Mapping[str, Any] = self._data.get("contract") or {}
         tools = contract.get("tools")
@@ -135,7 +135,7 @@ class LambdaServer:
 
         settings = settings_of(self._data, is_open=False) or {}
         chain = AuditChain(os.environ.get("HOMEPORT_PROJECT"), os.environ.get("HOMEPORT_RELEASE"))
-        return Audit(self._access.names, settings["arguments"], settings["redact"], chain)
+        return Audit(settings["arguments"], settings["redact"], chain)
 
     def _judge(self) -> Judge | None:
         scopes, limits = self._manifest.scopes, self._manifest.limits

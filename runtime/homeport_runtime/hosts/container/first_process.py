@@ -16,11 +16,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...telemetry import emit
 from ..init import BY_SIGNAL, reap
 from .cut_off import CutOffCalls
+from .limits import read_limits
 
 if TYPE_CHECKING:
     from .issuer import IssuerWatch
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 ENDING = (signal.SIGTERM, signal.SIGINT)
 # The connections that wait to be accepted.
 BACKLOG = 1024
+# The container's control group, as it sees it.
+GROUPS = Path("/sys/fs/cgroup")
 
 
 class FirstProcess:
@@ -94,7 +98,7 @@ class FirstProcess:
         if self._calls is not None:
             self._calls.write(_end_of(code), self._clean)
         if code:
-            emit("error", f"the server's process has ended ({_end_of(code)})")
+            emit("error", explained(f"the server's process has ended ({_end_of(code)})", _hint_of(code)))
 
     def _awake(self) -> None:
         """Ends a wait, from another thread."""
@@ -183,3 +187,14 @@ def _end_of(code: int) -> str:
     number = code - BY_SIGNAL
     names = {each.value: each.name for each in signal.Signals}
     return f"killed by {names.get(number, f'signal {number}')}"
+
+
+def _hint_of(code: int) -> str | None:
+    # Imported late, since it is rarely so.
+    from ..cgroups import Group
+
+    if code != BY_SIGNAL + signal.SIGKILL or not Group((GROUPS, GROUPS / "memory")).lacked_memory():
+        return None
+    limit = read_limits(GROUPS)["memory"]
+    had = f" of {limit / 2**20:.0f} MB" if limit is not None and limit > 0 else ""
+    return f"the memory{had} that the container may use was too little: give it more"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -122,11 +123,12 @@ def _make_ready(layout: Layout, data: ManifestData) -> None:
         place(layout.bundle / APP_FOLDER, layout.work, data["files"], data.get("folders", ()))
         writable = os.access(layout.work, os.W_OK)
     except OSError as error:
-        writable, reason = False, f": {error}"
+        writable, reason, is_read_only = False, f": {error}", error.errno == errno.EROFS
     else:
-        reason = ""
+        reason, is_read_only = "", False
     if not writable:
+        other = "" if is_read_only else ", or run the image as its own user or another of group 0 (--user UID:0)"
         raise ServerError(
             f"the user {os.getuid()} cannot write {layout.state}, where the server runs{reason}",
-            hint=f"mount a volume or a tmpfs that it may write at {layout.state}, or run the image as its own user",
+            hint=f"mount a volume or a tmpfs that it may write at {layout.state}{other}",
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...errors import ServerError
 from ...guard.access import CLIENT_TOKENS, PROJECT_TOKEN, Access, ClientToken, read_clients
+from ...guard.names import IN_CONTAINER, host_name
 
 # The port where PORT names no other, as AgentCore expects it; Cloud Run, Knative and Fly set PORT.
 DEFAULT_PORT = 8000
@@ -21,6 +22,8 @@ CLIENT_TOKENS_FILE = "HOMEPORT_CLIENT_TOKENS_FILE"
 URLS = "HOMEPORT_URLS"
 # A scheme, a host and perhaps a port.
 ORIGIN = re.compile(r"https?://[^\s/?#@\"\\]+")
+# The name of a host without a port, or an address of IPv6.
+NAME = re.compile(r"[^\s/:?#@\"\\]+|[0-9A-Fa-f:.]+")
 SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -54,7 +57,7 @@ class Settings:
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Settings:
         """Raises ServerError for a variable that cannot be used."""
-        names = _list(environment.get("HOMEPORT_NAMES", ""))
+        names = _names(environment)
         # A secret that was made from a file often ends in a line break.
         token = environment.get("HOMEPORT_TOKEN", "").strip()
         hashes = [each.lower() for each in _list(environment.get("HOMEPORT_TOKEN_HASH", ""))]
@@ -101,6 +104,17 @@ def _clients(environment: Mapping[str, str]) -> tuple[ClientToken, ...]:
             hint="give it another name: in the audit log that is the project's own token",
         )
     return clients
+
+
+def _names(environment: Mapping[str, str]) -> tuple[str, ...]:
+    names = _list(environment.get(IN_CONTAINER, ""))
+    for name in names:
+        if not NAME.fullmatch(name):
+            meant = host_name(name if "//" in name else f"//{name}") or "mcp.example.com"
+            raise ServerError(
+                f"{IN_CONTAINER} has {name!r}, and not the name of a host alone", hint=f"{IN_CONTAINER}={meant}"
+            )
+    return names
 
 
 def _urls(environment: Mapping[str, str]) -> tuple[str, ...]:

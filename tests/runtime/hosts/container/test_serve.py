@@ -24,6 +24,7 @@ from platform_cli.telemetry.error_event import ErrorEvent, read_error
 from platform_cli.telemetry.grouping import key_of
 
 from ...conftest import DEADLINE_S, call, python_with, wait_for
+from ...sse import post, session
 from ...workers import MCP2
 from .images import Container, command, is_listening, make_image, serving, start
 
@@ -125,6 +126,7 @@ def test_client_tokens_and_the_audit_log(start_image: Start, tmp_path: Path) -> 
     unknown, called, denied = map(json.loads, lines())
     assert [unknown["result"], called["result"], denied["result"]] == ["unauthorized", "success", "denied"]
     assert (called["client_id"], called["user_id"], called["project"]) == ("cursor", "alice", "tested")
+    assert called["ip_address"] == "127.0.0.1", "although its socket is one of IPv6"
     assert called["arguments"] == {"text": "x [secret API_KEY]", "secret": "[redacted]"}
     edited = [lines()[0], lines()[1].replace(b'"alice"', b'"mallo"'), lines()[2]]
     assert verify_instances("tested", edited)["broken_at"] == 2
@@ -175,6 +177,8 @@ def test_with_names_it_answers_to_these_alone(start_image: Start) -> None:
     for host, status in (("mcp.example.com", 200), ("other.example.com:443", 200), ("evil.example", 421)):
         with container.request("POST", "/mcp", call("facts"), {"host": host}) as reply:
             assert reply.status == status
+            if status == 421:
+                assert "to HOMEPORT_NAMES" in reply.rpc()["error"]["data"]["detail"]
         with container.request("GET", "/health", headers={"host": host}) as reply:
             assert reply.status == 200
 
@@ -320,6 +324,29 @@ def test_a_signal_lets_it_finish(start_image: Start) -> None:
     assert [answer["content"][0]["text"] for answer in answers if isinstance(answer, dict)] == ["waited"]
 
 
+def test_a_signal_ends_streams_before_it_refuses_what_is_posted_for_them(start_image: Start) -> None:
+    """Asks while a call is under way on its stream, since an ask for input is answered by another message."""
+    container = serving(start_image())
+    work = container.folder / "var" / "lib" / "homeport" / "files"
+    with session(container) as (stream, path):
+        post(container, path, call("wait", request_id=1, name="go"))
+        wait_for((work / "go.started").exists)
+        container.process.send_signal(signal.SIGTERM)
+        # It has heard of its end.
+        wait_for(lambda: _says_close(container))
+        for number in (2, 3):
+            post(container, path, call("facts", request_id=number))
+            assert stream.next()["id"] == number
+        (work / "go").touch()
+        assert stream.next()["id"] == 1
+        assert container.process.wait(DEADLINE_S) == 0
+
+
+def _says_close(container: Container) -> bool:
+    with container.request("GET", "/health") as reply:
+        return bool(reply.header("connection") == "close")
+
+
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_ends_it_at_once(start_image: Start, second: signal.Signals) -> None:
     container = serving(start_image())
@@ -368,6 +395,13 @@ def test_the_health_check_knows_whether_it_answers(start_image: Start) -> None:
     assert container.end() == 0
     ended = check()
     assert (ended.returncode, "the server does not answer" in ended.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("text", ["https://mcp.example.com", "mcp.example.com/mcp", "a.example, MCP.example.com:8443"])
+def test_names_that_no_request_could_have(text: str) -> None:
+    with pytest.raises(ServerError, match="not the name of a host alone") as caught:
+        Settings.read({"HOMEPORT_NAMES": text})
+    assert caught.value.hint == "HOMEPORT_NAMES=mcp.example.com"
 
 
 def test_settings() -> None:

@@ -46,13 +46,13 @@ def write_value(value: object, *, indent: int | None = None) -> str:
 def _float(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise InputError(f"{_short(text)} is more than a number of JSON can be on its way")
+        raise InputError(f"{shortened(text)} is more than a number of JSON can be on its way")
     return value
 
 
 def _int(text: str) -> int:
     if len(text) > MAX_DIGITS:
-        raise InputError(f"{_short(text)} has more digits than servers read")
+        raise InputError(f"{shortened(text)} has more digits than servers read")
     return int(text)
 
 
@@ -60,5 +60,6 @@ def _no_constant(text: str) -> None:
     raise InputError(f"{text} is no JSON value")
 
 
-def _short(text: str) -> str:
+def shortened(text: str) -> str:
+    """Returns the text as a message shows it: its beginning, if it is long."""
     return text if len(text) <= 20 else f"{text[:20]}…"

@@ -1,15 +1,18 @@
-"""Tests which versions of pnpm's lock npm is told."""
+"""Tests which versions of the locks of pnpm and bun npm is told."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from platform_cli.pipeline.pnpm_lock import pinned
+from platform_cli.pipeline.node_locks import pinned
 
 PACKAGE = {
     "name": "own",
     "dependencies": {"@scope/sdk": "^1.0.0", "beside": "workspace:*"},
     "devDependencies": {"typescript": "^5"},
+    "peerDependencies": {"peer": "^1"},
     "overrides": {"mine": "3.0.0"},
 }
 LOCKS = {
@@ -25,6 +28,9 @@ importers:
         version: 1.2.3(zod@3.24.2)
 
 packages:
+
+  peer@1.0.0:
+    resolution: {integrity: sha512-x}
 
   '@scope/sdk@1.2.3':
     resolution: {integrity: sha512-x}
@@ -85,19 +91,52 @@ packages:
     dev: false
 """,
 }
+BUN = """{
+  "lockfileVersion": 1,
+  "workspaces": {
+    "": {
+      "name": "own",
+      "dependencies": {
+        "@scope/sdk": "^1.0.0",
+      },
+    },
+  },
+  "packages": {
+    "@scope/sdk": ["@scope/sdk@1.2.3", "", { "dependencies": { "zod": "^3.0.0" } }, "sha512-x"],
+
+    "beside": ["beside@workspace:packages/beside"],
+
+    "typescript": ["typescript@5.8.2", "", { "bin": { "tsc": "bin/tsc" } }, "sha512-x"],
+
+    "zod": ["zod@3.24.2", "", {}, "sha512-x"],
+
+    "twice": ["twice@1.0.0", "", {}, "sha512-x"],
+
+    "typescript/twice": ["twice@2.0.0", "", {}, "sha512-x"],
+  }
+}
+"""
 
 
 @pytest.mark.parametrize("version", LOCKS)
 def test_a_version_is_taken_where_there_is_one(version: int) -> None:
-    package = pinned(PACKAGE, LOCKS[version])
+    _is_pinned(pinned(PACKAGE, "pnpm-lock.yaml", LOCKS[version]))
+
+
+def test_a_version_of_bun_is_taken_where_there_is_one() -> None:
+    _is_pinned(pinned(PACKAGE, "bun.lock", BUN))
+
+
+def _is_pinned(package: dict[str, Any]) -> None:
     assert package["dependencies"] == {"@scope/sdk": "1.2.3", "beside": "workspace:*"}
     assert package["devDependencies"] == {"typescript": "5.8.2"}
     assert package["overrides"] == {"zod": "3.24.2", "mine": "3.0.0"}
     assert package["name"] == "own"
 
 
-def test_a_lock_that_cannot_be_read_changes_nothing() -> None:
-    assert pinned({"dependencies": {"zod": "^3"}}, "packages: {}\n") == {
+@pytest.mark.parametrize(("name", "text"), [("pnpm-lock.yaml", "packages: {}\n"), ("bun.lock", "{")])
+def test_a_lock_that_cannot_be_read_changes_nothing(name: str, text: str) -> None:
+    assert pinned({"dependencies": {"zod": "^3"}}, name, text) == {
         "dependencies": {"zod": "^3"},
         "overrides": {},
     }
