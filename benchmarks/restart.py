@@ -9,6 +9,8 @@ import statistics
 import time
 from collections.abc import Callable
 
+from platform_cli.controlplane.master import SHORT_LIFE_S
+
 from .by_hand import COMMANDS, project, started
 from .calls import wait_for_answer
 from .cold_start import timed_call, wait_for_no_worker
@@ -19,6 +21,8 @@ CONFIGS = {RUNS: "[scaling]\nmin = 1\n", SLEEPS: "[scaling]\nidle_s = 1\n"}
 
 
 def kill(running: Platform) -> None:
+    # After several in a row that have lived for less, the master pauses: it takes them for crashes.
+    time.sleep(SHORT_LIFE_S)
     os.kill(running.process, signal.SIGKILL)
 
 

@@ -1,4 +1,4 @@
-"""A control plane's start: projects do not answer until it is over, so it loads nothing that few of them need."""
+"""Tests that a control plane loads nothing at its start that few projects need, since none answers before."""
 
 from __future__ import annotations
 
