@@ -73,10 +73,15 @@ class Stream:
         self.used_at = time.monotonic()
         await self._send(message)
 
-    async def answered(self) -> None:
-        """Ends the stream after an answer, if it is to end with that and nobody waits for another."""
-        if self.ends_with_answer and not self.is_busy():
-            await self.end()
+    def ending(self, answer: Message) -> Message:
+        """Returns an answer as it is to be sent: with the stream's end, if it ends with that and nobody waits for more.
+
+        A client that gets the end a moment later has posted its next message in between.
+        """
+        if not self.ends_with_answer or self.is_busy() or not self._flowing or self._ended.is_set():
+            return answer
+        self._ended.set()
+        return {**answer, "body": answer.get("body", b"") + RECONNECT_HINT, "more_body": False}
 
     def leave(self) -> None:
         """Tells the app, but not the client, that the stream has ended, since another worker continues it."""

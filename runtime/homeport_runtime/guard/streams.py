@@ -248,10 +248,10 @@ class StreamCalls:
                     message = {**message, "body": body.replace(session.own.encode(), session.name.encode())}
             elif session.own:
                 session.read(body)
+            if session.take_answered():
+                message = session.stream.ending(message)
             if not (session.is_silent and message.get("more_body")):
                 await send(message)
-            if session.take_answered():
-                await session.stream.answered()
 
         session.stream = Stream(receive, watched, session.is_busy)
         try:
