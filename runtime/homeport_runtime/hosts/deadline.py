@@ -9,7 +9,6 @@ from pathlib import Path
 
 from .channel import Channel
 
-
 _HINT = (
     "do slow work on the first call or in a lifespan, or raise start_timeout_s under [deployment]; "
     'a server that is run when its file is imported belongs under `if __name__ == "__main__":`'
