@@ -14,6 +14,9 @@ from ..errors import SourceError
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
+# The number of a package's modules that are shown.
+MOST = 8
+
 
 def program_of(layer: Path, name: str) -> Program:
     """Returns the program in `layer` that a person calls `name`.
@@ -46,7 +49,7 @@ def program_of(layer: Path, name: str) -> Program:
     if own:
         raise SourceError(
             f"{name} installs no program: no console script, and no module that is called so",
-            hint=f"Name the module that its page says to run, pypi:{name}:MODULE; a library has none.",
+            hint=_name_a_module(name, _modules(own)),
         )
     raise SourceError(
         f"no program {name!r}: no console script and no module of the project or of an installed package is called so",
@@ -61,6 +64,22 @@ def _scripts(installed: Iterable[Distribution]) -> dict[str, Program]:
         for script in each.entry_points.select(group="console_scripts")
         if (program := parse_script(script.name, script.value))
     }
+
+
+def _name_a_module(name: str, modules: list[str]) -> str:
+    if not modules:
+        return "It is a library: nothing in it can be run. Name a package that has a server."
+    likely = [module for module in modules if "mcp" in module.lower() or "server" in module.lower()] or modules
+    shown = f" (it has {', '.join(modules[:MOST])})" if len(modules) > 1 else ""
+    return f"Name the module that its page says to run{shown}: homeport deploy pypi:{name}:{likely[0]}"
+
+
+def _modules(distribution: Distribution) -> list[str]:
+    """Returns the distribution's modules that `python -m` runs: single files, and packages with a __main__."""
+    paths = [path.parts for path in distribution.files or ()]
+    files = [file.removesuffix(".py") for file, *rest in paths if file.endswith(".py") and not rest]
+    packages = [".".join(folders) for *folders, file in paths if folders and file == "__main__.py"]
+    return sorted({*files, *packages})
 
 
 def _is_module(layer: Path, module: str) -> bool:

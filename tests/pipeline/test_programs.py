@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,24 @@ def test_a_module_without_a_script(tmp_path: Path, file: str) -> None:
     assert program_of(tmp_path, "a-module") == Program("a_module")
     with pytest.raises(SourceError, match="no program 'other'"):
         program_of(tmp_path, "other")
+
+
+@pytest.mark.parametrize(
+    ("files", "hint"),
+    [
+        (
+            ["mcp_server.py", "update.py", "data/x.md"],
+            r"\(it has mcp_server, update\): homeport deploy pypi:odd:mcp_server",
+        ),
+        (["clock/__init__.py", "clock/__main__.py"], r"run: homeport deploy pypi:odd:clock"),
+        (["clock/__init__.py"], "It is a library"),
+    ],
+)
+def test_a_package_without_a_program_of_its_name_says_what_could_be_run(
+    tmp_path: Path, files: list[str], hint: str
+) -> None:
+    install(tmp_path, "odd")
+    (tmp_path / "odd-1.0.dist-info/RECORD").write_text("".join(f"{file},,\n" for file in files))
+    with pytest.raises(SourceError, match="odd installs no program") as caught:
+        program_of(tmp_path, "odd")
+    assert re.search(hint, caught.value.hint or "")
