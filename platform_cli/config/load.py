@@ -10,7 +10,7 @@ from pathlib import Path
 from ..errors import ConfigError, SourceError
 from .choose import NoServerError, choose, named_program, package_with_server, server_file
 from .command import Run, translate
-from .package_json import PACKAGE, TYPESCRIPT, is_script, run_file, with_arguments
+from .package_json import PACKAGE, TYPESCRIPT, in_package, is_script, run_file, with_arguments
 from .paths import exists, file_inside, from_here, typed
 from .project import Entrypoint, Program, Project
 from .root import CONFIGS, Root, find_root
@@ -175,6 +175,7 @@ def _in_root(project: Project, root: Root) -> Project:
         entrypoint=entrypoint and replace(entrypoint, file=(prefix / entrypoint.file).as_posix()),
         requirements=project.requirements and (prefix / project.requirements).as_posix(),
         include=tuple((prefix / path).as_posix() for path in project.include),
+        command=project.command and in_package(project.command, prefix.as_posix()),
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .package_json import PACKAGE, read_package
+from .package_json import PACKAGE, parse_package, read_package
 
 PNPM = "pnpm-workspace.yaml"
 # What is needed to build a package, or to run it.
@@ -25,7 +25,9 @@ class NodeWorkspace:
 
     def beside(self, folder: str) -> dict[str, str]:
         """Returns the folders of the packages of the workspace that the one in `folder` asks for, by their names."""
-        named = {str(package["name"]): path for path, package in self.packages.items() if "name" in package}
+        # A name becomes a path, and this one may be anybody's.
+        named = {str(package.get("name")): path for path, package in self.packages.items()}
+        named = {name: path for name, path in named.items() if parse_package(name) == (name, "latest")}
         package = self.packages.get(folder, {})
         asked = {name for kind in KINDS if isinstance(package.get(kind), dict) for name in package[kind]}
         return {name: path for name, path in sorted(named.items()) if name in asked and path != folder}

@@ -136,6 +136,13 @@ def _start(script: str, member: str) -> tuple[str, ...]:
     return ("npm", *(("--prefix", member) if member else ()), *_NPM_START)
 
 
+def in_package(command: tuple[str, ...], member: str) -> tuple[str, ...]:
+    """Returns a command of the package in `member` as it is run in the folder of its workspace."""
+    if command[0] in ("node", "bun") and not "".join(command[1:2]).startswith("-"):
+        return (command[0], *(str(PurePosixPath(member, file)) for file in command[1:2]), *command[2:])
+    return ("npm", "--prefix", member, *command[1:]) if command[0] == "npm" else command
+
+
 def with_arguments(command: tuple[str, ...], args: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the command with the program's own arguments behind it, which npm hands on to a script after `--`."""
     return (*command, *(("--",) if args and command[-3:] == _NPM_START else ()), *args)

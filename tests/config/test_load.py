@@ -111,6 +111,8 @@ def test_the_server_in_a_workspace_of_node_is_found(folder: Path) -> None:
     write(folder, {"packages/server/index.js": "", "packages/lib/index.js": ""})
     project = load_project(".", ["/data"])
     assert (project.member, project.command) == ("packages/server", ("node", "packages/server/index.js", "/data"))
+    write(folder, {"packages/server/fastmcp.toml": "[deployment]\ncommand = 'node index.js --x'"})
+    assert load_project("packages/server").command == ("node", "packages/server/index.js", "--x")
     write(folder, {"packages/other/package.json": json.dumps(other), "packages/other/index.js": ""})
     with pytest.raises(SourceError, match="several packages could be the server: packages/other, packages/server") as e:
         load_project(".")

@@ -190,3 +190,19 @@ def test_a_project_of_node_is_installed_and_built(deploy: Deploy) -> None:
         "requirements.txt": "",
     }
     assert deploy(files).call("number").strip() == "true"
+
+
+def test_a_package_of_a_workspace_of_node_is_served_with_its_arguments(deploy: Deploy) -> None:
+    require(shutil.which("npm"), "npm is not installed")
+    scripts = {"build": "node -e \"require('fs').cpSync('src', 'dist', { recursive: true })\""}
+    built = {"type": "module", "main": "dist/index.js", "scripts": scripts}
+    files = {
+        "package.json": json.dumps({"workspaces": ["packages/*"]}),
+        "packages/mcp/package.json": json.dumps({**built, "name": "mcp", "dependencies": {"own-number": "*"}}),
+        "packages/mcp/src/index.js": NODE_SERVER.replace('"is-number"', '"own-number"'),
+        "packages/x/package.json": json.dumps({**built, "name": "own-number", "dependencies": {"is-number": "7.0.0"}}),
+        "packages/x/src/index.js": "export { default } from 'is-number';",
+        ".gitignore": "dist\n",
+        "requirements.txt": "",
+    }
+    assert deploy(files, "--", "/data", path="packages/mcp").call("number") == "true /data"
