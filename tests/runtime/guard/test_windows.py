@@ -84,17 +84,27 @@ def test_a_place_that_another_process_has_given_away_is_not_counted_in(
 
 
 def test_processes_share_a_window_and_never_allow_more(tmp_path: Path) -> None:
-    file, allowed = tmp_path / "windows", 100
+    """Enough of them at once that without the lock some calls are counted twice."""
+    file, allowed, tries = tmp_path / "windows", 80_000, 60_000
+    waiting, start = os.pipe()
+    told, telling = os.pipe()
     children = []
     for _ in range(3):
         pid = os.fork()
         if pid == 0:
             counted = SharedWindows([Rate(allowed, 3600.0)], file)
-            passed = sum(take(counted, Bucket(0, "a"))[1] == 0.0 for _ in range(200))
-            os._exit(passed)
+            os.close(start)
+            os.read(waiting, 1)
+            passed = sum(take(counted, Bucket(0, "a"))[1] == 0.0 for _ in range(tries))
+            os.write(telling, b"%d\n" % passed)
+            os._exit(0)
         children.append(pid)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
-    assert sum(codes) == allowed, codes
+    os.close(start)
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children] == [0, 0, 0]
+    counts = [int(each) for each in os.read(told, 100).split()]
+    for each in (waiting, told, telling):
+        os.close(each)
+    assert (len(counts), sum(counts)) == (3, allowed)
     assert take(SharedWindows([Rate(allowed, 3600.0)], file), Bucket(0, "a"))[1] > 0, "the file remembers"
 
 
