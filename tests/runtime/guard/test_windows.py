@@ -101,10 +101,10 @@ def test_processes_share_a_window_and_never_allow_more(tmp_path: Path) -> None:
         children.append(pid)
     os.close(start)
     assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children] == [0, 0, 0]
-    passed = [int(each) for each in os.read(told, 100).split()]
+    counts = [int(each) for each in os.read(told, 100).split()]
     for each in (waiting, told, telling):
         os.close(each)
-    assert (len(passed), sum(passed)) == (3, allowed)
+    assert (len(counts), sum(counts)) == (3, allowed)
     assert take(SharedWindows([Rate(allowed, 3600.0)], file), Bucket(0, "a"))[1] > 0, "the file remembers"
 
 
