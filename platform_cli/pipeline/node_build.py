@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from .model import SourceFile
 from .node import npm_with_scripts
 from .node_members import MODULES, is_member, link_packages, used_packages
 from .source import copy_source
+
+# An import of a script beside the program that is no comment.
+_IMPORTED = re.compile(r"""(?m)^[^/*\n]*?\b(?:from|import|require)\b\s*\(?\s*["'](\.\.?/[^"'\n]+\.[cm]?js)["']""")
 
 
 def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache: Path) -> Project | None:
@@ -32,7 +36,8 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
         return None
     packages = used_packages(project) if is_member(project) else ("",)
     scripted = [package for package in packages if _has_build_script(project.folder / package)]
-    if program in {file.path for file in files}:
+    known = {file.path for file in files}
+    if program in known and _is_whole(project.folder, program, known):
         scripted = [package for package in scripted if package != project.member]
     if not scripted and len(packages) == 1:
         return None
@@ -49,6 +54,15 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
     made = _made(final, program, files) or program
     linked = [f"{package}/{MODULES}" for package in packages if (final / package / MODULES).is_dir()]
     return replace(project, folder=final, command=(command[0], made, *command[2:]), include=tuple(linked))
+
+
+def _is_whole(folder: Path, program: str, known: Collection[str]) -> bool:
+    """Tells whether the files that the program imports are there: in a folder `bin` many a program is one line that
+    imports what the build makes.
+    """
+    text = (folder / program).read_text(encoding="utf-8", errors="replace")
+    wanted = (os.path.normpath(Path(program).parent / name) for name in _IMPORTED.findall(text))
+    return all(name in known for name in wanted)
 
 
 def _made(folder: Path, program: str, files: Sequence[SourceFile]) -> str | None:

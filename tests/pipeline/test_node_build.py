@@ -52,6 +52,33 @@ def test_the_only_new_file_of_its_name_is_the_program(tmp_path: Path) -> None:
     assert built.command == ("node", "dist/index.js", "--x")
 
 
+@pytest.mark.parametrize(
+    ("line", "builds"),
+    [
+        ('import "../dist/i.js";', True),
+        ("import { main } from '../dist/i.js';", True),
+        ('await import("../dist/i.js");', True),
+        ('const { main } = require("../dist/i.js");', True),
+        ('import "../package.js";', False),
+        ('// import "../dist/i.js";', False),
+        (' * const { main } = require("../dist/i.js");', False),
+        ('import "node:fs";', False),
+    ],
+)
+def test_what_the_program_imports_and_is_not_there_is_built(tmp_path: Path, line: str, builds: bool) -> None:
+    scripts = {"build": "mkdir -p dist && touch dist/i.js"}
+    made = project(tmp_path / "project", {"scripts": scripts}, "node", "bin/i.js")
+    (made.folder / "package.js").touch()
+    (made.folder / "bin").mkdir()
+    (made.folder / "bin/i.js").write_text(f"#!/usr/bin/env node\n{line}\n")
+    files = collect_source(made.folder, None).files
+    built = build_app(made, tmp_path / "layer", files, tmp_path / "cache")
+    assert (built is not None) == builds
+    if built is not None:
+        assert built.command == ("node", "bin/i.js")
+        assert (built.folder / "dist/i.js").is_file()
+
+
 WRITING = """
 const fs = require("fs"), said = {};
 for (const folder of JSON.parse(process.argv[2]).concat(process.env.npm_config_cache)) {
