@@ -60,8 +60,7 @@ def package_program(folder: Path, member: str = "") -> NodeProgram | None:
             f"package.json: several programs could be the server: {', '.join(programs)}",
             hint=f"Name one in a fastmcp.toml, below [deployment]:\n{words}",
         )
-    start = _scripts(package).get("start")
-    script = _start(start, member) if isinstance(start, str) else None
+    script = start_command(package, member)
     # `npm init` writes a `main` that many a package never has; a start script that names a file knows better.
     if_built = built and not (script and script[0] == "node")
     mains = [(key, package.get(key), if_built) for key in ("main", "module")]
@@ -70,6 +69,12 @@ def package_program(folder: Path, member: str = "") -> NodeProgram | None:
             program = "bun" if _is_for_bun(package, folder, file) else "node"
             return NodeProgram(run_file(file, member, program), f"{key} of package.json")
     return NodeProgram(script, "the start script of package.json") if script else None
+
+
+def start_command(package: Mapping[str, Any], member: str = "") -> tuple[str, ...] | None:
+    """Returns what the start script of the package.json `package` runs, None without one."""
+    start = _scripts(package).get("start")
+    return _start(start, member) if isinstance(start, str) else None
 
 
 def programs_of(package: Mapping[str, Any]) -> dict[str, str]:

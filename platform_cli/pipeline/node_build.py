@@ -7,11 +7,11 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..config.package_json import read_package
+from ..config.package_json import read_package, start_command
 from ..config.project import Project
 from ..errors import BuildError
 from .model import SourceFile
@@ -37,7 +37,7 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
     packages = used_packages(project) if is_member(project) else ("",)
     scripted = [package for package in packages if _has_build_script(project.folder / package)]
     known = {file.path for file in files}
-    if program in known and _is_whole(project.folder, program, known):
+    if program in known and known.issuperset(_imported(project.folder, program)):
         scripted = [package for package in scripted if package != project.member]
     if not scripted and len(packages) == 1:
         return None
@@ -53,16 +53,25 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
             folder.rename(final)
     made = _made(final, program, files) or program
     linked = [f"{package}/{MODULES}" for package in packages if (final / package / MODULES).is_dir()]
-    return replace(project, folder=final, command=(command[0], made, *command[2:]), include=tuple(linked))
+    runs = _runnable(final, (command[0], made, *command[2:]), project.member)
+    return replace(project, folder=final, command=runs, include=tuple(linked))
 
 
-def _is_whole(folder: Path, program: str, known: Collection[str]) -> bool:
-    """Tells whether the files that the program imports are there: in a folder `bin` many a program is one line that
-    imports what the build makes.
+def _imported(folder: Path, program: str) -> tuple[str, ...]:
+    """Returns the paths of the scripts that the program imports from beside it.
+
+    In a folder `bin` many a program is one line that imports what the build makes.
     """
     text = (folder / program).read_text(encoding="utf-8", errors="replace")
-    wanted = (os.path.normpath(Path(program).parent / name) for name in _IMPORTED.findall(text))
-    return all(name in known for name in wanted)
+    return tuple(os.path.normpath(Path(program).parent / name) for name in _IMPORTED.findall(text))
+
+
+def _runnable(folder: Path, command: tuple[str, ...], member: str) -> tuple[str, ...]:
+    """Returns `command`, or the start script in its place if what it imports was not built, and that one's was."""
+    if all((folder / name).is_file() for name in _imported(folder, command[1])):
+        return command
+    start = start_command(read_package(folder / member) or {}, member) or ()
+    return start if start[:1] == ("node",) and (folder / "".join(start[1:2])).is_file() else command
 
 
 def _made(folder: Path, program: str, files: Sequence[SourceFile]) -> str | None:

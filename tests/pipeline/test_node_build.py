@@ -79,6 +79,16 @@ def test_what_the_program_imports_and_is_not_there_is_built(tmp_path: Path, line
         assert (built.folder / "dist/i.js").is_file()
 
 
+def test_the_start_script_runs_in_place_of_a_program_that_lacks_a_file_after_the_build(tmp_path: Path) -> None:
+    scripts = {"build": "mkdir -p dist && touch dist/i.cjs", "start": "node dist/i.cjs"}
+    made = project(tmp_path / "project", {"scripts": scripts}, "node", "bin/i.js")
+    (made.folder / "bin").mkdir()
+    (made.folder / "bin/i.js").write_text('import "../dist/i.js";')
+    built = build_app(made, tmp_path / "layer", collect_source(made.folder, None).files, tmp_path / "cache")
+    assert built is not None
+    assert built.command == ("node", "dist/i.cjs")
+
+
 WRITING = """
 const fs = require("fs"), said = {};
 for (const folder of JSON.parse(process.argv[2]).concat(process.env.npm_config_cache)) {
