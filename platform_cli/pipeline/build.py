@@ -83,7 +83,7 @@ def build(
     try:
         return Built(_bundle(home, stages, inspector, note, installed), installed.requirements, installed.code)
     except InspectError as error:
-        if not (project.script and _newer_fits(error, project, installed, home, packages_for)):
+        if not _newer_fits(error, project, installed, home, packages_for):
             raise
     return build(project, home, stages, inspector, note, packages_for)
 
@@ -95,17 +95,20 @@ def _newer_fits(
     home: Home,
     packages_for: Callable[[Interpreter], Interpreter],
 ) -> bool:
-    """Tells whether a newer Python of this machine can parse the installed package and will be taken for it from now
-    on.
-    """
+    """Tells whether a newer Python of this machine can parse the server and will be taken for it from now on."""
     newer = newer_for_syntax(
-        error, installed.layer, installed.interpreter, lambda python: packages_for(find_interpreter(python, home.cache))
+        error,
+        installed.layer,
+        project.folder,
+        installed.interpreter,
+        lambda python: packages_for(find_interpreter(python, home.cache)),
     )
     if newer is None or wanted_python(project) is not None:
         return False
     first = packages_for(find_interpreter(None, home.cache))
     # The limits on the SDKs were found in the code of the package, which is searched again.
-    remember_python(newer, replace(installed.requirements, bounds=()), first, home.cache)
+    requirements = replace(installed.requirements, bounds=()) if project.script else installed.requirements
+    remember_python(newer, requirements, first, home.cache)
     return True
 
 

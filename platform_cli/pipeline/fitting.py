@@ -15,6 +15,8 @@ from .lock import OtherPythonError, lock_identity, make_lock
 from .model import Interpreter, Layer, Lock, Requirements
 
 _SYNTAX_ERROR = re.compile(r'File "([^"]+)", line \d+\n(?:.*\n)*?SyntaxError: ')
+# What is inspected is a copy of the project, which is gone afterwards.
+_INSPECTED = re.compile(r".*/inspect-[^/]+/files/")
 _PARSE = "import ast, sys; ast.parse(open(sys.argv[1], 'rb').read())"
 PARSE_TIMEOUT_S = 60.0
 
@@ -55,15 +57,19 @@ def fitting_lock(
 
 
 def newer_for_syntax(
-    error: InspectError, layer: Layer, tried: Interpreter, find: Callable[[str], Interpreter]
+    error: InspectError, layer: Layer, folder: Path, tried: Interpreter, find: Callable[[str], Interpreter]
 ) -> str | None:
-    """Returns what to ask for (`>=3.12`) if the server ended at a module of the layer that `tried` cannot parse, and a
-    newer Python of this machine can; else None.
+    """Returns what to ask for (`>=3.12`) if the server ended at a module of the layer, or of the project in `folder`,
+    that `tried` cannot parse, and a newer Python of this machine can; else None.
 
-    Such a package says that it runs on older Pythons too, where its author has never tried it.
+    Such a package says that it runs on older Pythons too, where its author has never tried it; such a project says
+    nothing, or only in its README.
     """
     found = _SYNTAX_ERROR.search(error.message)
-    if found is None or layer.hash not in Path(found[1]).parts:
+    if found is None:
+        return None
+    file = folder / _INSPECTED.sub("", found[1])
+    if not file.is_file() or not (layer.hash in file.parts or file.is_relative_to(folder)):
         return None
     major, minor = map(int, tried.minor.split("."))
     wanted = f">={major}.{minor + 1}"
@@ -71,8 +77,8 @@ def newer_for_syntax(
         newer = find(wanted)
     except InputError:
         return None
-    # Parsing runs no code of the package.
-    command = [newer.path, "-I", "-c", _PARSE, found[1]]
+    # Parsing runs none of the code.
+    command: list[str | Path] = [newer.path, "-I", "-c", _PARSE, file]
     parsed = subprocess.run(command, capture_output=True, timeout=PARSE_TIMEOUT_S, check=False)
     return wanted if parsed.returncode == 0 else None
 

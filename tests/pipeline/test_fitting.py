@@ -111,9 +111,22 @@ def test_what_only_a_newer_python_can_parse(tmp_path: Path, code: str, layer: st
         asked.append(python)
         return OWN
 
-    assert newer_for_syntax(error, Layer(tmp_path / layer, layer), OTHER, find) == expected
-    assert newer_for_syntax(InspectError("x raised KeyError"), Layer(tmp_path, "ab"), OTHER, find) is None
+    assert newer_for_syntax(error, Layer(tmp_path / layer, layer), tmp_path / "project", OTHER, find) == expected
+    assert newer_for_syntax(InspectError("x raised KeyError"), Layer(tmp_path, "ab"), tmp_path, OTHER, find) is None
     assert asked in ([], [">=4.2"])
+
+
+def test_a_module_of_the_project_may_want_a_newer_python_too(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("x = 1")
+
+    def wanted(file: str) -> str | None:
+        error = InspectError(f'x raised SyntaxError\n  File "{file}", line 1\n    x\nSyntaxError: no')
+        return newer_for_syntax(error, Layer(tmp_path / "ab", "ab"), tmp_path, OTHER, lambda _: OWN)
+
+    assert wanted("/home/tmp/inspect-1/files/own.py") == ">=4.2"
+    assert wanted("own.py") == ">=4.2"
+    assert wanted("/home/tmp/inspect-1/files/other.py") is None
+    assert wanted(__file__) is None
 
 
 def test_what_is_remembered_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
