@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,6 +18,12 @@ from .model import SourceFile
 from .node import npm_with_scripts
 from .node_members import MODULES, is_member, link_packages, used_packages
 from .source import copy_source
+
+# What a file of Node takes from beside it: `import x from "./x.js"`, `import("./x.js")`, `require("./x")`.
+_BESIDE = re.compile(r"""\b(?:from|import|require)\s*\(?\s*["'](\.{1,2}/[^"'\n]+)["']""")
+_ENDINGS = ("", ".js", ".mjs", ".cjs", ".json", "/index.js", "/index.cjs")
+# The bytes of a file that only starts what a build makes. A longer one may be a build itself, with such words in it.
+_MAX_LAUNCHER = 8192
 
 
 def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache: Path) -> Project | None:
@@ -32,7 +39,7 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
         return None
     packages = used_packages(project) if is_member(project) else ("",)
     scripted = [package for package in packages if _has_build_script(project.folder / package)]
-    if program in {file.path for file in files}:
+    if _is_complete(project.folder, program, files):
         scripted = [package for package in scripted if package != project.member]
     if not scripted and len(packages) == 1:
         return None
@@ -49,6 +56,16 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
     made = _made(final, program, files) or program
     linked = [f"{package}/{MODULES}" for package in packages if (final / package / MODULES).is_dir()]
     return replace(project, folder=final, command=(command[0], made, *command[2:]), include=tuple(linked))
+
+
+def _is_complete(folder: Path, program: str, files: Sequence[SourceFile]) -> bool:
+    """Tells whether the program is among the files, and what it takes from beside it if it is short."""
+    known = {file.path for file in files}
+    if program not in known or (folder / program).stat().st_size > _MAX_LAUNCHER:
+        return program in known
+    text = (folder / program).read_text(encoding="utf-8", errors="replace")
+    taken = (os.path.normpath(Path(program).parent / path) for path in _BESIDE.findall(text))
+    return all(any(f"{path}{ending}" in known for ending in _ENDINGS) for path in taken)
 
 
 def _made(folder: Path, program: str, files: Sequence[SourceFile]) -> str | None:

@@ -52,6 +52,25 @@ def test_the_only_new_file_of_its_name_is_the_program(tmp_path: Path) -> None:
     assert built.command == ("node", "dist/index.js", "--x")
 
 
+@pytest.mark.parametrize(
+    "taken", ['import "../dist/index.js";', "require('../dist')", 'await import("../dist/index.js")']
+)
+def test_what_starts_the_program_is_not_the_program(tmp_path: Path, taken: str) -> None:
+    scripts = {"build": "mkdir dist && echo > dist/index.js"}
+    made = project(tmp_path / "project", {"scripts": scripts}, "node", "bin/run.js")
+    (made.folder / "bin").mkdir()
+    (made.folder / "bin/run.js").write_text(taken)
+    files = collect_source(made.folder, None).files
+    built = build_app(made, tmp_path / "layer", files, tmp_path / "cache")
+    assert built is not None
+    assert built.command == ("node", "bin/run.js")
+    assert (built.folder / "dist/index.js").exists()
+    (made.folder / "dist").mkdir()
+    (made.folder / "dist/index.js").touch()
+    files = collect_source(made.folder, None).files
+    assert build_app(made, tmp_path / "layer", files, tmp_path / "cache") is None, "it came with the project"
+
+
 WRITING = """
 const fs = require("fs"), said = {};
 for (const folder of JSON.parse(process.argv[2]).concat(process.env.npm_config_cache)) {
