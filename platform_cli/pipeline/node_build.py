@@ -7,11 +7,11 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..config.package_json import read_package, start_command
+from ..config.package_json import TYPESCRIPT, read_package, start_command
 from ..config.project import Project
 from ..errors import BuildError
 from .model import SourceFile
@@ -19,8 +19,11 @@ from .node import npm_with_scripts
 from .node_members import MODULES, is_member, link_packages, used_packages
 from .source import copy_source
 
-# An import of a script beside the program that is no comment.
-_IMPORTED = re.compile(r"""(?m)^[^/*\n]*?\b(?:from|import|require)\b\s*\(?\s*["'](\.\.?/[^"'\n]+\.[cm]?js)["']""")
+# What a file of Node takes from beside it: `import x from "./x.js"`, `import("./x.js")`, `require("./x")`.
+_BESIDE = re.compile(r"""\b(?:from|import|require)\s*\(?\s*["'](\.{1,2}/[^"'\n]+)["']""")
+_ENDINGS = ("", ".js", ".mjs", ".cjs", ".json", "/index.js", "/index.cjs")
+# The bytes of a file that only starts what a build makes. A longer one may be a build itself, with such words in it.
+_MAX_LAUNCHER = 8192
 
 
 def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache: Path) -> Project | None:
@@ -36,8 +39,7 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
         return None
     packages = used_packages(project) if is_member(project) else ("",)
     scripted = [package for package in packages if _has_build_script(project.folder / package)]
-    known = {file.path for file in files}
-    if program in known and known.issuperset(_imported(project.folder, program)):
+    if _is_complete(project.folder, program, files):
         scripted = [package for package in scripted if package != project.member]
     if not scripted and len(packages) == 1:
         return None
@@ -57,18 +59,24 @@ def build_app(project: Project, layer: Path, files: Sequence[SourceFile], cache:
     return replace(project, folder=final, command=runs, include=tuple(linked))
 
 
-def _imported(folder: Path, program: str) -> tuple[str, ...]:
-    """Returns the paths of the scripts that the program imports from beside it.
+def _is_complete(folder: Path, program: str, files: Sequence[SourceFile]) -> bool:
+    """Tells whether the program is among the files, and what it takes from beside it if it is short."""
+    known = {file.path for file in files}
+    return program in known and _has_all(folder, program, known.__contains__)
 
-    In a folder `bin` many a program is one line that imports what the build makes.
-    """
+
+def _has_all(folder: Path, program: str, exists: Callable[[str], bool]) -> bool:
+    """Tells whether what the program takes from beside it exists. It is not looked for where TypeScript finds it."""
+    if (folder / program).stat().st_size > _MAX_LAUNCHER or program.endswith(TYPESCRIPT):
+        return True
     text = (folder / program).read_text(encoding="utf-8", errors="replace")
-    return tuple(os.path.normpath(Path(program).parent / name) for name in _IMPORTED.findall(text))
+    taken = (os.path.normpath(Path(program).parent / path) for path in _BESIDE.findall(text))
+    return all(any(exists(f"{path}{ending}") for ending in _ENDINGS) for path in taken)
 
 
 def _runnable(folder: Path, command: tuple[str, ...], member: str) -> tuple[str, ...]:
-    """Returns `command`, or the start script in its place if what it imports was not built, and that one's was."""
-    if all((folder / name).is_file() for name in _imported(folder, command[1])):
+    """Returns `command`, or the start script in its place if what it takes was not built, and that one's file was."""
+    if not (folder / command[1]).is_file() or _has_all(folder, command[1], lambda path: (folder / path).exists()):
         return command
     start = start_command(read_package(folder / member) or {}, member) or ()
     return start if start[:1] == ("node",) and (folder / "".join(start[1:2])).is_file() else command

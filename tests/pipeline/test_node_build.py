@@ -53,30 +53,30 @@ def test_the_only_new_file_of_its_name_is_the_program(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "builds"),
-    [
-        ('import "../dist/i.js";', True),
-        ("import { main } from '../dist/i.js';", True),
-        ('await import("../dist/i.js");', True),
-        ('const { main } = require("../dist/i.js");', True),
-        ('import "../package.js";', False),
-        ('// import "../dist/i.js";', False),
-        (' * const { main } = require("../dist/i.js");', False),
-        ('import "node:fs";', False),
-    ],
+    "taken", ['import "../dist/index.js";', "require('../dist')", 'await import("../dist/index.js")']
 )
-def test_what_the_program_imports_and_is_not_there_is_built(tmp_path: Path, line: str, builds: bool) -> None:
-    scripts = {"build": "mkdir -p dist && touch dist/i.js"}
-    made = project(tmp_path / "project", {"scripts": scripts}, "node", "bin/i.js")
-    (made.folder / "package.js").touch()
+def test_what_starts_the_program_is_not_the_program(tmp_path: Path, taken: str) -> None:
+    scripts = {"build": "mkdir dist && echo > dist/index.js"}
+    made = project(tmp_path / "project", {"scripts": scripts}, "node", "bin/run.js")
     (made.folder / "bin").mkdir()
-    (made.folder / "bin/i.js").write_text(f"#!/usr/bin/env node\n{line}\n")
+    (made.folder / "bin/run.js").write_text(taken)
     files = collect_source(made.folder, None).files
     built = build_app(made, tmp_path / "layer", files, tmp_path / "cache")
-    assert (built is not None) == builds
-    if built is not None:
-        assert built.command == ("node", "bin/i.js")
-        assert (built.folder / "dist/i.js").is_file()
+    assert built is not None
+    assert built.command == ("node", "bin/run.js")
+    assert (built.folder / "dist/index.js").exists()
+    (made.folder / "dist").mkdir()
+    (made.folder / "dist/index.js").touch()
+    files = collect_source(made.folder, None).files
+    assert build_app(made, tmp_path / "layer", files, tmp_path / "cache") is None, "it came with the project"
+
+
+def test_a_program_in_typescript_is_whole(tmp_path: Path) -> None:
+    """What it imports is a file with another ending."""
+    made = project(tmp_path / "project", {"scripts": {"build": "exit 1"}}, "bun", "index.ts")
+    (made.folder / "index.ts").write_text('import "./other";')
+    (made.folder / "other.ts").touch()
+    assert build_app(made, tmp_path / "layer", collect_source(made.folder, None).files, tmp_path / "cache") is None
 
 
 def test_the_start_script_runs_in_place_of_a_program_that_lacks_a_file_after_the_build(tmp_path: Path) -> None:

@@ -66,6 +66,9 @@ def test_a_package_without_a_program_of_its_name_says_what_could_be_run(
 ) -> None:
     install(tmp_path, "odd")
     (tmp_path / "odd-1.0.dist-info/RECORD").write_text("".join(f"{file},,\n" for file in files))
+    for file in files:
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        (tmp_path / file).touch()
     with pytest.raises(SourceError, match="odd installs no program") as caught:
         program_of(tmp_path, "odd")
     assert re.search(hint, caught.value.hint or "")
