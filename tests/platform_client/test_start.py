@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,20 +23,20 @@ from ..e2e.probing import wait_for
 
 
 @contextmanager
-def ending(home: Home) -> Iterator[None]:
-    """Holds the home's lock and socket as a platform does that ends, and answers nothing that is asked."""
-    lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
+def accepting(home: Home, take: Callable[[socket.socket], None]) -> Iterator[None]:
+    """Listens on the home's socket, and closes each connection once `take` has had it."""
 
-    def hang_up(listener: socket.socket) -> None:
+    def accept(listener: socket.socket) -> None:
         while True:
             try:
-                listener.accept()[0].close()
+                connection = listener.accept()[0]
             except OSError:
                 return
+            with connection:
+                take(connection)
 
     with socket.create_server(str(home.socket), family=socket.AF_UNIX) as listener:
-        thread = threading.Thread(target=hang_up, args=[listener])
+        thread = threading.Thread(target=accept, args=[listener])
         thread.start()
         try:
             yield
@@ -44,7 +44,18 @@ def ending(home: Home) -> Iterator[None]:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
             home.socket.unlink()
-            os.close(lock)
+
+
+@contextmanager
+def ending(home: Home) -> Iterator[None]:
+    """Holds the home's lock and socket as a platform does that ends, and answers nothing that is asked."""
+    lock = os.open(home.platform_lock, os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        with accepting(home, lambda _connection: None):
+            yield
+    finally:
+        os.close(lock)
 
 
 @pytest.fixture
@@ -83,26 +94,13 @@ def answering(home: Home, asked: list[bytes]) -> Iterator[None]:
     """Answers as a platform, and notes what is asked; it has ended when the block ends."""
     body = json.dumps({"version": __version__, "api": API_VERSION}).encode()
 
-    def answer(listener: socket.socket) -> None:
-        while True:
-            try:
-                connection = listener.accept()[0]
-            except OSError:
-                return
-            with connection:
-                if request := connection.recv(65536):
-                    asked.append(request.partition(b" HTTP")[0])
-                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    def answer(connection: socket.socket) -> None:
+        if request := connection.recv(65536):
+            asked.append(request.partition(b" HTTP")[0])
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
-    with socket.create_server(str(home.socket), family=socket.AF_UNIX) as listener:
-        thread = threading.Thread(target=answer, args=[listener])
-        thread.start()
-        try:
-            yield
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
-            home.socket.unlink()
+    with accepting(home, answer):
+        yield
 
 
 def test_one_that_has_just_answered_is_not_asked_again_unless_it_has_ended(
