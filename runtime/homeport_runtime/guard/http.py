@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from ..asgi import ASGIApp, Receive, Scope, Send, first_headers, send_json
@@ -68,16 +68,21 @@ class Guard:
         self.paths = Paths()
         self.streams = OpenStreams()
         self._calls = StreamCalls()
-        self.sessions = Sessions(self._calls, self._take_delivered)
+        self.sessions = Sessions(
+            self._calls, lambda scope, receive, send: self._counted(self._take_delivered(scope, receive, send))
+        )
         self.passing = Passing(app, self._calls, judge)
         self.open_requests = 0
         self.served = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._counted(self._check(scope, receive, send))
+
+    async def _counted(self, answering: Awaitable[None]) -> None:
         self.open_requests += 1
         self.served += 1
         try:
-            await self._check(scope, receive, send)
+            await answering
         finally:
             self.open_requests -= 1
 
@@ -93,12 +98,8 @@ class Guard:
 
     async def carry_on(self, carried: Carried, receive: Receive, send: Send) -> None:
         """Continues a stream that was announced."""
-        self.open_requests += 1
-        self.served += 1
-        try:
-            await self._calls.carry_on(self._app, carried, receive, send, self.streams, self.sessions.deliver)
-        finally:
-            self.open_requests -= 1
+        deliver = self.sessions.deliver
+        await self._counted(self._calls.carry_on(self._app, carried, receive, send, self.streams, deliver))
 
     async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lets a request in, or refuses it."""
@@ -250,16 +251,11 @@ class Guard:
 
     async def _take_delivered(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Passes on a message that another process's guard has let in."""
-        self.open_requests += 1
-        self.served += 1
-        try:
-            scope[ADDRESS] = address_of(scope, first_headers(scope), self._names)
-            body = await read_body(receive)
-            said, _ = self._read(scope, body)
-            send = self._calls.post(scope, body, said, send)
-            await self._answer(scope, said, len(body), replay(body, receive), send)
-        finally:
-            self.open_requests -= 1
+        scope[ADDRESS] = address_of(scope, first_headers(scope), self._names)
+        body = await read_body(receive)
+        said, _ = self._read(scope, body)
+        send = self._calls.post(scope, body, said, send)
+        await self._answer(scope, said, len(body), replay(body, receive), send)
 
     def _needs_id(self, scope: Scope) -> bool:
         """Tells whether the sender of a message survives its refusal only if that names the message."""
